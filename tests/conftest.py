@@ -1,0 +1,91 @@
+"""Real servers for tests, each on 127.0.0.1 with a directory of its own.
+
+A server that is not on this machine skips the tests that need it, with the way to get it as reason;
+``STEELYARD_REQUIRE=all`` turns that into failures. How each server is had: docs/how-to/run-the-tests.md.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from servers import ports
+from servers.amqtt_broker import AmqttBroker, start_amqtt
+from servers.chromium import find_chromium
+from servers.influxdb import InfluxBucket, InfluxServer, start_influxdb
+from servers.mosquitto import OPEN_CONFIGURATION, Mosquitto, start_mosquitto
+from servers.postgres import PostgresServer, start_postgres
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """Gives a port of 127.0.0.1 on which nothing listens: ``free_port()``."""
+    return ports.free_port
+
+
+@pytest.fixture
+def mosquitto_factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Mosquitto]]:
+    """Starts brokers: ``mosquitto_factory(configuration_text, port=…)``.
+
+    ``{port}`` and ``{directory}`` in the text are filled in; without a text anybody may connect.
+    """
+    with ExitStack() as started:
+
+        def start(configuration: str = OPEN_CONFIGURATION, *, port: int | None = None) -> Mosquitto:
+            broker = start_mosquitto(tmp_path_factory.mktemp("mosquitto"), configuration, port=port)
+            started.callback(broker.stop)
+            return broker
+
+        yield start
+
+
+@pytest.fixture
+def mosquitto(mosquitto_factory: Callable[..., Mosquitto]) -> Mosquitto:
+    """A broker for this test alone: ``.host .port .stop() .kill() .restart() .forget_everything() .log``."""
+    return mosquitto_factory()
+
+
+@pytest.fixture
+def amqtt_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AmqttBroker]:
+    """The pip-only broker (MQTT 3.1.1) for this test alone: ``.host .port .kill() .restart()``."""
+    broker = start_amqtt(tmp_path_factory.mktemp("amqtt"))
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture(scope="session")
+def influxdb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxServer]:
+    """One InfluxDB 2 for the whole run."""
+    server = start_influxdb(tmp_path_factory.mktemp("influxdb"))
+    yield server
+    server.daemon.stop()
+
+
+@pytest.fixture
+def influxdb(influxdb_server: InfluxServer) -> Iterator[InfluxBucket]:
+    """A new bucket for this test: ``.url .org .bucket .token``, and ``.stop() .kill() .restart()`` of the server."""
+    bucket = influxdb_server.create_bucket()
+    yield bucket
+    bucket.drop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One PostgreSQL cluster for the whole run."""
+    server = start_postgres()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The SQLAlchemy address of a new, empty database for this test (``postgresql+pg8000://…``)."""
+    name = postgres_server.create_database()
+    yield postgres_server.url(name)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> Path:
+    """The system's Chromium; start it with ``servers.chromium.ARGUMENTS``."""
+    return find_chromium()
