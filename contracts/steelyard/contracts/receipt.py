@@ -1,0 +1,60 @@
+"""The receipt: ingest's signed word that frames are in the ledger. Only on it does a gateway forget."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from steelyard.contracts.errors import IdentifierError, ReceiptError
+from steelyard.contracts.frame import MAX_SEQ
+from steelyard.contracts.identifiers import BootId, GatewayId, parse_boot_id, parse_gateway_id
+
+_ROOT = re.compile(r"[0-9a-f]{64}")
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All frames of `gateway` and `boot` up to and including `contiguous_upto` are in the ledger.
+
+    Cumulative, so it may be repeated and lost. `ledger_size` (entries) and `root` (hexadecimal SHA-256) name the
+    ledger's state that holds them.
+    """
+
+    gateway: GatewayId
+    boot: BootId
+    contiguous_upto: int
+    ledger_size: int
+    root: str
+
+
+_decoder = msgspec.json.Decoder(Receipt)
+
+
+def encode_receipt(receipt: Receipt) -> bytes:
+    """Return the payload that ingest signs."""
+    _check(receipt)
+    return msgspec.json.encode(receipt)
+
+
+def decode_receipt(payload: bytes) -> Receipt:
+    """Read a verified payload or raise ReceiptError."""
+    try:
+        receipt = _decoder.decode(payload)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise ReceiptError("receipt", payload[:48], str(error)) from error
+    _check(receipt)
+    return receipt
+
+
+def _check(receipt: Receipt) -> None:
+    try:
+        parse_gateway_id(receipt.gateway)
+        parse_boot_id(receipt.boot)
+    except IdentifierError as error:
+        raise ReceiptError(error.field, error.value, error.remedy) from error
+    if not 0 <= receipt.contiguous_upto <= MAX_SEQ:
+        raise ReceiptError("contiguous_upto", receipt.contiguous_upto, f"must be a whole number from 0 to {MAX_SEQ}")
+    if receipt.ledger_size < 0:
+        raise ReceiptError("ledger_size", receipt.ledger_size, "must not be negative")
+    if not _ROOT.fullmatch(receipt.root):
+        raise ReceiptError("root", receipt.root, "must be 64 hexadecimal digits")
