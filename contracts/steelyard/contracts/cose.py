@@ -9,6 +9,7 @@ protected header's bytes as they came: nothing is serialized again to be checked
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cbor2
@@ -46,7 +47,7 @@ def parse_sign1(message: bytes) -> Sign1:
     """Take a message apart without trusting it; raise FrameMalformed when it is not exactly one of ours."""
     tagged = _cbor(message, "message")
     match tagged:
-        case cbor2.CBORTag(tag=18, value=[bytes(protected), dict(unprotected), bytes(payload), bytes(signature)]):
+        case cbor2.CBORTag(tag=18, value=[bytes(protected), Mapping() as unprotected, bytes(payload), bytes(signature)]):
             pass
         case _:
             raise FrameMalformed("message", message[:32], "not a tagged COSE_Sign1 structure (RFC 9052, 4.2)")
