@@ -45,9 +45,8 @@ def sign1(payload: bytes, key: SigningKey, content_type: str = JSON) -> bytes:
 
 def parse_sign1(message: bytes) -> Sign1:
     """Take a message apart without trusting it; raise FrameMalformed when it is not exactly one of ours."""
-    tagged = _cbor(message, "message")
-    match tagged:
-        case cbor2.CBORTag(tag=18, value=[bytes(protected), Mapping() as unprotected, bytes(payload), bytes(signature)]):
+    match _cbor(message, "message"):
+        case cbor2.CBORTag(tag=18, value=[bytes(header), Mapping() as unprotected, bytes(payload), bytes(signature)]):
             pass
         case _:
             raise FrameMalformed("message", message[:32], "not a tagged COSE_Sign1 structure (RFC 9052, 4.2)")
@@ -55,12 +54,12 @@ def parse_sign1(message: bytes) -> Sign1:
         raise FrameMalformed(
             "unprotected header", list(unprotected), "must be empty: it is not covered by the signature"
         )
-    if _assemble(protected, payload, signature) != message:
+    if _assemble(header, payload, signature) != message:
         raise FrameMalformed(
             "message", len(message), "must be encoded deterministically, with nothing after it (RFC 8949, 4.2.1)"
         )
-    kid, content_type = _parse_header(protected)
-    return Sign1(kid=kid, content_type=content_type, payload=payload, protected=protected, signature=signature)
+    kid, content_type = _parse_header(header)
+    return Sign1(kid=kid, content_type=content_type, payload=payload, protected=header, signature=signature)
 
 
 def verify_parsed(parsed: Sign1, key: PublicKey) -> bytes:

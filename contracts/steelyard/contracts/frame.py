@@ -8,6 +8,7 @@ error.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from itertools import chain
 from typing import Literal
 
@@ -134,34 +135,44 @@ def _check(frame: Frame) -> None:
 def _check_block(where: str, block: Block) -> None:
     try:
         parse_instrument_id(block.instrument, f"{where}.instrument")
-        for channel in block.channels:
-            parse_channel_id(channel, f"{where}.channels")
+        _check_channels(block.channels)
     except IdentifierError as error:
-        raise FrameMalformed(error.field, error.value, error.remedy) from error
-    if not block.channels or len(set(block.channels)) != len(block.channels):
-        raise FrameMalformed(f"{where}.channels", block.channels, "must name each channel once, and at least one")
+        raise FrameMalformed(f"{where}.channels", error.value, error.remedy) from error
     times = len(block.t)
     if times == 0 or len(block.span_us) != times:
         raise FrameMalformed(
             f"{where}.span_us", len(block.span_us), f"must have one entry for each of {times} times, at least one"
         )
-    for instant in block.t:
+    for instant in (min(block.t), max(block.t)):
         _check_instant(f"{where}.t", instant)
     if min(block.span_us) < 0:
         raise FrameMalformed(f"{where}.span_us", min(block.span_us), "must not be negative")
     for name, rows in (("values", block.values), ("status", block.status)):
-        if len(rows) != len(block.channels) or any(len(row) != times for row in rows):
+        if len(rows) != len(block.channels) or set(map(len, rows)) != {times}:
             shape = [len(row) for row in rows]
             raise FrameMalformed(f"{where}.{name}", shape, f"must be {len(block.channels)} channels of {times} times")
     _check_values(where, block)
 
 
+@lru_cache(maxsize=4096)
+def _check_channels(channels: tuple[ChannelId, ...]) -> None:
+    # Cached because a gateway's rounds name the same channels again and again; what is refused is not cached.
+    for channel in channels:
+        parse_channel_id(channel)
+    if not channels or len(set(channels)) != len(channels):
+        raise IdentifierError("channels", channels, "must name each channel once, and at least one")
+
+
 def _check_values(where: str, block: Block) -> None:
+    values = list(chain.from_iterable(block.values))
     statuses = list(chain.from_iterable(block.status))
+    # Nearly every block is wholly good; a sum is finite only if all its terms are.
+    if not any(statuses) and None not in values and math.isfinite(sum(values)):  # type: ignore[arg-type]  # no None left
+        return
     unknown = set(statuses) - _KNOWN_QUALITIES
     if unknown:
         raise FrameMalformed(f"{where}.status", min(unknown), f"must be one of {sorted(_KNOWN_QUALITIES)}")
-    for value, status in zip(chain.from_iterable(block.values), statuses, strict=True):
+    for value, status in zip(values, statuses, strict=True):
         if value is None:
             if status not in _NULL_QUALITIES:
                 raise FrameMalformed(f"{where}.values", None, f"is missing, but its status {status} does not say why")

@@ -136,8 +136,8 @@ def _check(profile: Profile) -> None:
     if not profile.channels:
         raise ProfileError("channel", [], "a profile has at least one channel")
     _check_place("probe", profile.probe.register, profile.probe.type, limits)
-    if not profile.probe.low < profile.probe.high:
-        raise ProfileError("probe.low", profile.probe.low, f"must be below probe.high ({profile.probe.high})")
+    if not profile.probe.low <= profile.probe.high:
+        raise ProfileError("probe.low", profile.probe.low, f"must not be above probe.high ({profile.probe.high})")
     seen: set[str] = set()
     taken: dict[tuple[int, int], str] = {}
     for channel in profile.channels:
