@@ -134,10 +134,10 @@ def _check(frame: Frame) -> None:
 
 def _check_block(where: str, block: Block) -> None:
     try:
-        parse_instrument_id(block.instrument, f"{where}.instrument")
+        parse_instrument_id(block.instrument)
         _check_channels(block.channels)
     except IdentifierError as error:
-        raise FrameMalformed(f"{where}.channels", error.value, error.remedy) from error
+        raise FrameMalformed(f"{where}.{error.field}", error.value, error.remedy) from error
     times = len(block.t)
     if times == 0 or len(block.span_us) != times:
         raise FrameMalformed(
