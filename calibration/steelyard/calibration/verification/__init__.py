@@ -1,0 +1,1 @@
+"""The law and its paper: regimes, maximum permissible errors, due dates, events, work orders, reasons. No arrays."""

@@ -1,0 +1,96 @@
+"""Verification events: what an authorized body or a laboratory did to an instrument, and found."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from steelyard.calibration.errors import LegalDataError
+from steelyard.contracts.identifiers import InstrumentId
+
+
+class EventKind(StrEnum):
+    """The occasion of an event."""
+
+    FIRST_VERIFICATION = "first_verification"
+    SUBSEQUENT_VERIFICATION = "subsequent_verification"
+    AFTER_REPAIR = "after_repair"
+    """Verification before an instrument goes back into use."""
+    ARBITRATION = "arbitration"
+    INTERIM = "interim"
+    """Verification between two periodic ones; does not move the schedule."""
+    CALIBRATION = "calibration"
+    INTERMEDIATE_CHECK = "intermediate_check"
+    """Check standard in the laboratory (ISO/IEC 17025, 6.4.10); decides nothing."""
+
+
+class Decision(StrEnum):
+    """What was decided."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    LIMITED = "limited"
+    """Passed for a lower class or part of the range."""
+    NOT_TESTABLE = "not_testable"
+    NONE = "none"
+    """Values only, no statement of conformity (a calibration whose customer asked for none)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventPoint:
+    """One test point of an event.
+
+    `test_point` is the reference value, in the MPE's unit. `as_found` and `as_left` are errors (indication - reference)
+    and `expanded_uncertainty` theirs, all in `unit`: the MPE's unit, or "%" of the test point. `as_found` is None where
+    it does not apply (a first calibration); `as_left` is None where it equals `as_found`, nothing having been adjusted.
+    `expanded_uncertainty` is None when the certificate does not tell it, never 0.
+    """
+
+    test_point: float
+    unit: str
+    as_found: float | None
+    as_left: float | None
+    expanded_uncertainty: float | None
+    coverage_factor: float = 2.0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that no certificate can hold."""
+        for name in ("test_point", "as_found", "as_left"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise LegalDataError(name, value, "give a finite number")
+        if self.as_found is None and self.as_left is None:
+            raise LegalDataError("as_left", None, "give the error as found, as left, or both")
+        if self.expanded_uncertainty is not None and not (
+            math.isfinite(self.expanded_uncertainty) and self.expanded_uncertainty > 0.0
+        ):
+            raise LegalDataError(
+                "expanded_uncertainty", self.expanded_uncertainty, "give a positive number or leave it out"
+            )
+        if not (math.isfinite(self.coverage_factor) and self.coverage_factor > 0.0):
+            raise LegalDataError("coverage_factor", self.coverage_factor, "give a positive number, usually 2")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationEvent:
+    """One completed event.
+
+    `completed` is the legal (local) date, `id` unique within the installation, `performed_by` the body or laboratory,
+    `certificate` its certificate's or notice's number.
+    """
+
+    id: str
+    instrument: InstrumentId
+    kind: EventKind
+    completed: date
+    decision: Decision
+    performed_by: str
+    certificate: str | None = None
+    points: tuple[EventPoint, ...] = ()
+
+    @property
+    def adjusted(self) -> bool:
+        """Whether the instrument left with another error than it came with."""
+        return any(p.as_found is not None and p.as_left is not None and p.as_left != p.as_found for p in self.points)
