@@ -60,12 +60,12 @@ class AnyOf(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Zone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One zone of the measuring range, from the zone before it up to `up_to`.
+    """One zone of the measuring range, from the zone before it up to `up_to` (None, in the last zone: without end).
 
     `inclusive` says whether `up_to` itself belongs to this zone (OIML R 76: yes; OIML R 49: no).
     """
 
-    up_to: float
+    up_to: float | None
     rule: Absolute | Relative | OfSpan | Linear | AnyOf
     inclusive: bool = True
 
@@ -146,9 +146,10 @@ def _limits(rule: Rule, value: float) -> tuple[float, float]:
         case Piecewise(zones=zones, start=start):
             if magnitude >= start:
                 for zone in zones:
-                    if magnitude < zone.up_to or (zone.inclusive and magnitude == zone.up_to):
+                    end = math.inf if zone.up_to is None else zone.up_to
+                    if magnitude < end or (zone.inclusive and magnitude == end):
                         return _limits(zone.rule, value)
-            raise MpeError("value", value, f"the zones reach from {start:g} to {zones[-1].up_to:g}")
+            raise MpeError("value", value, f"the zones reach from {start:g} to {zones[-1].up_to}")
 
 
 def _check(rule: Rule, field: str) -> None:
@@ -183,9 +184,10 @@ def _check_zones(zones: tuple[Zone, ...], start: float, field: str) -> None:
         raise MpeError(f"{field}.start", start, "give zero or a positive value")
     below = start
     for number, zone in enumerate(zones):
-        if not zone.up_to > below:
+        end = math.inf if zone.up_to is None and number == len(zones) - 1 else zone.up_to
+        if end is None or not end > below:
             raise MpeError(f"{field}.zones[{number}].up_to", zone.up_to, f"zones rise; give more than {below:g}")
-        below = zone.up_to
+        below = end
         _check(zone.rule, f"{field}.zones[{number}].rule")
 
 

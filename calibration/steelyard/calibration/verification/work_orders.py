@@ -147,8 +147,9 @@ class WorkOrder:
 
     At most one open order exists per (instrument, trigger). `cause` identifies what set it off ("due:2027-01-15"), so
     that a cause which people have dealt with is not raised again; `reason` is the newest evidence's sentence;
-    `evidence` grows as new findings join. `due_date` is when the work should be done. `mandatory` is the regime's at raising.
-    `verified_by`, `checked_by`, `approved_by` are account ids. `revision` starts at 1 and counts stored changes.
+    `evidence` grows as new findings join. `due_date` is when the work should be done. `mandatory` is
+    the regime's at raising. `verified_by`, `checked_by`, `approved_by` are account ids. `revision` starts at 1 and
+    counts stored changes.
     """
 
     id: str
