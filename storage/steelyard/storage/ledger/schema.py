@@ -1,0 +1,81 @@
+"""The ledger's tables. What is evidence can only be added: the database itself refuses to change or delete it."""
+
+from __future__ import annotations
+
+from steelyard.storage.sqlite import Owner
+
+OWNER = Owner(application_id=0x53744C67, version=1)  # "StLg"
+
+_TABLES = """
+CREATE TABLE stream (
+    id INTEGER PRIMARY KEY,
+    gateway TEXT NOT NULL,
+    boot TEXT NOT NULL,
+    UNIQUE (gateway, boot)
+) STRICT;
+CREATE TABLE entry (
+    idx INTEGER PRIMARY KEY,
+    stream INTEGER NOT NULL REFERENCES stream,
+    seq INTEGER NOT NULL CHECK (seq >= 1),
+    received_ns INTEGER NOT NULL,
+    message BLOB NOT NULL,
+    root BLOB NOT NULL,
+    UNIQUE (stream, seq)
+) STRICT;
+CREATE TABLE incident (
+    idx INTEGER PRIMARY KEY,
+    stream INTEGER NOT NULL REFERENCES stream,
+    seq INTEGER NOT NULL,
+    received_ns INTEGER NOT NULL,
+    message BLOB NOT NULL,
+    digest BLOB NOT NULL,
+    root BLOB NOT NULL,
+    UNIQUE (stream, seq, digest)
+) STRICT;
+CREATE TABLE quarantine (
+    idx INTEGER PRIMARY KEY,
+    gateway TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    message BLOB NOT NULL,
+    received_ns INTEGER NOT NULL,
+    root BLOB NOT NULL
+) STRICT;
+CREATE TABLE progress (
+    stream INTEGER PRIMARY KEY REFERENCES stream,
+    contiguous_upto INTEGER NOT NULL
+) STRICT;
+CREATE TABLE overflow (
+    reason TEXT PRIMARY KEY,
+    messages INTEGER NOT NULL
+) STRICT;
+CREATE TABLE view (
+    name TEXT PRIMARY KEY,
+    position INTEGER NOT NULL
+) STRICT;
+"""
+
+_KEPT = """
+CREATE TRIGGER {table}_is_never_changed BEFORE UPDATE ON {table}
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: no {table} is ever changed'); END;
+CREATE TRIGGER {table}_is_never_deleted BEFORE DELETE ON {table}
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: no {table} is ever deleted'); END;
+"""
+
+# INSERT OR REPLACE deletes without asking the triggers above.
+_IN_ORDER = """
+CREATE TRIGGER {table}_is_never_replaced BEFORE INSERT ON {table}
+WHEN NEW.idx IS NOT (SELECT coalesce(max(idx) + 1, 0) FROM {table}) OR EXISTS (SELECT 1 FROM {table} WHERE {same})
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: a new {table} comes after the last, and only once'); END;
+"""
+
+SCHEMA = "".join(
+    (
+        _TABLES,
+        *(_KEPT.format(table=table) for table in ("stream", "entry", "incident", "quarantine")),
+        _IN_ORDER.format(table="entry", same="stream = NEW.stream AND seq = NEW.seq"),
+        _IN_ORDER.format(table="incident", same="stream = NEW.stream AND seq = NEW.seq AND digest = NEW.digest"),
+        _IN_ORDER.format(table="quarantine", same="idx = NEW.idx"),
+    )
+)
