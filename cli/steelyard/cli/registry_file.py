@@ -1,0 +1,310 @@
+"""registry.toml: who is there, which instruments they have, under which law, and what is known from past certificates.
+
+    [[organization]]  id, name, kind, region
+    [[gateway]]       id, organization, public_key
+    [[instrument]]    id, gateway, name, profile, serial, location, accuracy_class
+    [instrument.legal]       regime, channel, period_months, service_date, catalogue, confidence, range_low, range_high
+    [instrument.legal.mpe]   unit, source, in_use_factor, rule = { type = "relative", percent = 1.0 }
+    [[pair]]          instrument, channel, reference_instrument, reference_channel, expanded_uncertainty, …
+    [[event]]         id, instrument, kind, completed, decision, performed_by, certificate
+    [[event.point]]   test_point, unit, as_found, as_left, expanded_uncertainty, coverage_factor
+
+An instrument's kind and channels come from its profile. The file's text in, frozen types out: nothing is stored here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+import msgspec
+
+from steelyard.calibration.errors import CalibrationError
+from steelyard.calibration.verification.events import Decision, EventKind, EventPoint, VerificationEvent
+from steelyard.calibration.verification.mpe import MaximumPermissibleError
+from steelyard.calibration.verification.observations import ReferencePair
+from steelyard.calibration.verification.regime import CatalogueReference, Confidence, LegalStatus, Regime
+from steelyard.contracts.errors import ContractError, SettingsError
+from steelyard.contracts.identifiers import (
+    ChannelId,
+    GatewayId,
+    InstrumentId,
+    OrganizationId,
+    parse_channel_id,
+    parse_gateway_id,
+    parse_instrument_id,
+    parse_organization_id,
+)
+from steelyard.contracts.keys import PublicKey
+from steelyard.contracts.profile import Profile
+from steelyard.contracts.registry import Channel, Gateway, Instrument, Organization, OrganizationKind
+from steelyard.contracts.toml import convert, parse_toml
+
+
+class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Strict: a misspelt key is an error."""
+
+
+class OrganizationTable(_Table):
+    """``[[organization]]``."""
+
+    id: str
+    name: str
+    kind: OrganizationKind
+    region: str
+
+
+class GatewayTable(_Table):
+    """``[[gateway]]``."""
+
+    id: str
+    organization: str
+    public_key: str
+
+
+class LegalTable(_Table):
+    """``[instrument.legal]``: periods in calendar months, the range in the MPE's unit."""
+
+    regime: Regime
+    channel: str
+    mpe: MaximumPermissibleError
+    catalogue: str
+    confidence: Confidence
+    period_months: int | None = None
+    service_date: date | None = None
+    range_low: float | None = None
+    range_high: float | None = None
+    longest_period_months: int | None = None
+
+
+class InstrumentTable(_Table):
+    """``[[instrument]]``."""
+
+    id: str
+    gateway: str
+    name: str
+    profile: str
+    serial: str
+    location: str
+    accuracy_class: str
+    legal: LegalTable | None = None
+
+
+class PairTable(_Table):
+    """``[[pair]]``: uncertainty in the channel's unit, or in % of the value when `relative`."""
+
+    instrument: str
+    channel: str
+    reference_instrument: str
+    reference_channel: str
+    expanded_uncertainty: float
+    coverage_factor: float = 2.0
+    relative: bool = False
+
+
+class PointTable(_Table):
+    """``[[event.point]]``: errors and uncertainty in `unit`."""
+
+    test_point: float
+    unit: str
+    as_found: float | None = None
+    as_left: float | None = None
+    expanded_uncertainty: float | None = None
+    coverage_factor: float = 2.0
+
+
+class EventTable(_Table, rename={"points": "point"}):
+    """``[[event]]``: a past certificate."""
+
+    id: str
+    instrument: str
+    kind: EventKind
+    completed: date
+    decision: Decision
+    performed_by: str
+    certificate: str | None = None
+    points: tuple[PointTable, ...] = ()
+
+
+class RegistryTables(
+    _Table,
+    rename={
+        "organizations": "organization",
+        "gateways": "gateway",
+        "instruments": "instrument",
+        "pairs": "pair",
+        "events": "event",
+    },
+):
+    """The whole file."""
+
+    organizations: tuple[OrganizationTable, ...] = ()
+    gateways: tuple[GatewayTable, ...] = ()
+    instruments: tuple[InstrumentTable, ...] = ()
+    pairs: tuple[PairTable, ...] = ()
+    events: tuple[EventTable, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryFile:
+    """What the file says, in the project's types."""
+
+    organizations: tuple[Organization, ...]
+    gateways: tuple[Gateway, ...]
+    instruments: tuple[Instrument, ...]
+    channels: tuple[Channel, ...]
+    legal: tuple[LegalStatus, ...]
+    pairs: tuple[ReferencePair, ...]
+    events: tuple[VerificationEvent, ...]
+
+
+def parse_registry(text: str, source: str, profile_of: Callable[[str], Profile]) -> RegistryFile:
+    """Read a registry file's text.
+
+    Args:
+        text: TOML.
+        source: the file's name, for messages.
+        profile_of: gives the profile that an instrument's `profile` names; raises ContractError if it cannot.
+
+    Raises:
+        SettingsError: naming the file, the entry, the value and the remedy.
+    """
+    return resolve_registry(convert(parse_toml(text, source), RegistryTables, source), source, profile_of)
+
+
+def resolve_registry(tables: RegistryTables, source: str, profile_of: Callable[[str], Profile]) -> RegistryFile:
+    """The same from tables made by a program."""
+    organizations = tuple(_organization(table, source) for table in tables.organizations)
+    gateways = tuple(_gateway(table, source) for table in tables.gateways)
+    owner_of = {gateway.id: gateway.organization for gateway in gateways}
+    instruments: list[Instrument] = []
+    channels: list[Channel] = []
+    legal: list[LegalStatus] = []
+    for table in tables.instruments:
+        where = f"{source}: instrument '{table.id}'"
+        try:
+            profile = profile_of(table.profile)
+            instrument = _instrument(table, profile, owner_of)
+            instruments.append(instrument)
+            channels.extend(
+                Channel(
+                    instrument=instrument.id,
+                    id=channel.id,
+                    quantity=channel.quantity,
+                    unit=channel.unit,
+                    resolution=channel.resolution,
+                )
+                for channel in profile.channels
+            )
+            if table.legal is not None:
+                legal.append(_legal(instrument.id, profile, table.legal))
+        except (ContractError, CalibrationError) as error:
+            raise SettingsError(where, table.profile, str(error)) from error
+    _once(source, "organization", [each.id for each in organizations])
+    _once(source, "gateway", [each.id for each in gateways])
+    _once(source, "instrument", [each.id for each in instruments])
+    _once(source, "event", [each.id for each in tables.events])
+    return RegistryFile(
+        organizations=organizations,
+        gateways=gateways,
+        instruments=tuple(instruments),
+        channels=tuple(channels),
+        legal=tuple(legal),
+        pairs=tuple(_pair(table, source) for table in tables.pairs),
+        events=tuple(_event(table, source) for table in tables.events),
+    )
+
+
+def _organization(table: OrganizationTable, source: str) -> Organization:
+    return Organization(
+        id=parse_organization_id(table.id, f"{source}: organization.id"),
+        name=table.name,
+        kind=table.kind,
+        region=table.region,
+    )
+
+
+def _gateway(table: GatewayTable, source: str) -> Gateway:
+    where = f"{source}: gateway '{table.id}'"
+    return Gateway(
+        id=parse_gateway_id(table.id, f"{source}: gateway.id"),
+        organization=parse_organization_id(table.organization, f"{where}.organization"),
+        public_key=PublicKey.parse(table.public_key, f"{where}.public_key"),
+    )
+
+
+def _instrument(table: InstrumentTable, profile: Profile, owner_of: dict[GatewayId, OrganizationId]) -> Instrument:
+    gateway = parse_gateway_id(table.gateway)
+    owner = owner_of.get(gateway)
+    if owner is None:
+        raise SettingsError("gateway", gateway, "no [[gateway]] of this file has this id")
+    return Instrument(
+        id=parse_instrument_id(table.id),
+        organization=owner,
+        gateway=gateway,
+        name=table.name,
+        kind=profile.kind,
+        profile=profile.id,
+        serial=table.serial,
+        location=table.location,
+        accuracy_class=table.accuracy_class,
+    )
+
+
+def _legal(instrument: InstrumentId, profile: Profile, table: LegalTable) -> LegalStatus:
+    channel = profile.channel(ChannelId(table.channel))
+    if channel.unit != table.mpe.unit:
+        raise SettingsError("legal.mpe.unit", table.mpe.unit, f"channel '{channel.id}' is in {channel.unit}: use that")
+    return LegalStatus(
+        instrument=instrument,
+        regime=table.regime,
+        channel=channel.id,
+        mpe=table.mpe,
+        period_months=table.period_months,
+        catalogue=CatalogueReference(document=table.catalogue, confidence=table.confidence),
+        service_date=table.service_date,
+        range_low=table.range_low,
+        range_high=table.range_high,
+        longest_period_months=table.longest_period_months,
+    )
+
+
+def _pair(table: PairTable, source: str) -> ReferencePair:
+    where = f"{source}: pair of '{table.instrument}'"
+    try:
+        return ReferencePair(
+            instrument=parse_instrument_id(table.instrument),
+            channel=parse_channel_id(table.channel),
+            reference_instrument=parse_instrument_id(table.reference_instrument, "reference_instrument"),
+            reference_channel=parse_channel_id(table.reference_channel, "reference_channel"),
+            expanded_uncertainty=table.expanded_uncertainty,
+            coverage_factor=table.coverage_factor,
+            relative=table.relative,
+        )
+    except (ContractError, CalibrationError) as error:
+        raise SettingsError(where, table.reference_instrument, str(error)) from error
+
+
+def _event(table: EventTable, source: str) -> VerificationEvent:
+    try:
+        return VerificationEvent(
+            id=table.id,
+            instrument=parse_instrument_id(table.instrument),
+            kind=table.kind,
+            completed=table.completed,
+            decision=table.decision,
+            performed_by=table.performed_by,
+            certificate=table.certificate,
+            points=tuple(EventPoint(**msgspec.structs.asdict(point)) for point in table.points),
+        )
+    except (ContractError, CalibrationError) as error:
+        raise SettingsError(f"{source}: event '{table.id}'", table.instrument, str(error)) from error
+
+
+def _once(source: str, kind: str, names: list[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise SettingsError(f"{source}: {kind}.id", name, "stands in this file twice; rename one")
+        seen.add(name)
