@@ -1,0 +1,98 @@
+"""The demonstration's child processes: started, watched, started again when they die, ended in order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from steelyard.cli.errors import CommandError
+
+_TAIL = 12
+_TOO_MANY_DEATHS = 5
+
+
+@dataclass(slots=True)
+class _Child:
+    name: str
+    argv: tuple[str, ...]
+    process: subprocess.Popen[bytes]
+    deaths: int = 0
+
+
+class Children:
+    """Processes of `steelyard`'s own subcommands, each with a log file below `logs`."""
+
+    def __init__(self, logs: Path) -> None:
+        logs.mkdir(parents=True, exist_ok=True)
+        self._logs = logs
+        self._children: list[_Child] = []
+
+    def start(self, name: str, *arguments: str) -> None:
+        """Start ``steelyard ARGUMENTS…`` as `name`."""
+        argv = (sys.executable, "-m", "steelyard.cli.main", *arguments)
+        self._children.append(_Child(name=name, argv=argv, process=self._spawn(name, argv)))
+
+    def run(self, name: str, *arguments: str, timeout_s: float = 120.0) -> str:
+        """Run ``steelyard ARGUMENTS…`` to its end and return its output; CommandError with its words if it fails."""
+        argv = (sys.executable, "-m", "steelyard.cli.main", *arguments)
+        done = subprocess.run(  # noqa: S603 - our own command, no shell
+            argv, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+        if done.returncode != 0:
+            raise CommandError(f"{name} failed: {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout
+
+    def look_after(self) -> list[str]:
+        """Start again what has died; returns a line for each. CommandError when one dies again and again."""
+        lines = []
+        for child in self._children:
+            status = child.process.poll()
+            if status is None:
+                continue
+            child.deaths += 1
+            if child.deaths >= _TOO_MANY_DEATHS:
+                raise CommandError(
+                    f"{child.name} has ended {child.deaths} times (last status {status}):\n{self._tail(child.name)}"
+                )
+            child.process = self._spawn(child.name, child.argv)
+            lines.append(f"{child.name} ended with status {status} and was started again ({self._log(child.name)})")
+        return lines
+
+    def stop(self, grace_s: float = 8.0) -> None:
+        """End all, last started first: SIGTERM, and SIGKILL for what is still there after `grace_s` seconds."""
+        for child in reversed(self._children):
+            if child.process.poll() is None:
+                child.process.send_signal(signal.SIGTERM)
+                try:
+                    child.process.wait(grace_s)
+                except subprocess.TimeoutExpired:
+                    child.process.kill()
+                    child.process.wait()
+        self._children.clear()
+
+    def pids(self) -> dict[str, int]:
+        """Process ids by name."""
+        return {child.name: child.process.pid for child in self._children}
+
+    def _spawn(self, name: str, argv: Sequence[str]) -> subprocess.Popen[bytes]:
+        with self._log(name).open("ab") as log:
+            # A session of its own: Ctrl-C in the terminal reaches us alone, and we end them in order.
+            return subprocess.Popen(  # noqa: S603 - our own command, no shell
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+
+    def _log(self, name: str) -> Path:
+        return self._logs / f"{name}.log"
+
+    def _tail(self, name: str) -> str:
+        return "\n".join(self._log(name).read_text("utf-8", "replace").splitlines()[-_TAIL:])
