@@ -1,0 +1,189 @@
+"""The spool's thread: SQLite waits for the disk here, the polling loop does not.
+
+Group commit without delay: whatever came while the last transaction was on its way to the disk goes into the next one.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from steelyard.edge.errors import SpoolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from steelyard.edge.frames import FrameNumber, SignedFrame
+    from steelyard.edge.spool import Gap, Spool
+
+logger = logging.getLogger(__name__)
+
+RETRY_S = 0.5
+"""Seconds between attempts to store while there is no room."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOrder:
+    """Frames that somebody wants to have: at most `max_frames` and `max_bytes` after `after`."""
+
+    after: FrameNumber
+    max_frames: int
+    max_bytes: int
+    deliver: Callable[[list[SignedFrame]], None]
+
+
+@dataclass(slots=True)
+class _Work:
+    append: list[SignedFrame] = field(default_factory=list)
+    forget: dict[int, FrameNumber] = field(default_factory=dict)
+    gaps: list[Gap] = field(default_factory=list)
+    reads: list[ReadOrder] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.append or self.forget or self.gaps or self.reads)
+
+
+class Spooler:
+    """Runs a spool in a thread of its own. All methods may be called from any thread and return at once, but for `stop`.
+
+    Args:
+        spool: to be used by this thread alone from `start` on.
+        on_stored: called (in this thread) with frames that have reached the disk, in order.
+        on_full: called (in this thread) with the cause when there is no room, with None when there is again.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        *,
+        on_stored: Callable[[list[SignedFrame]], None],
+        on_full: Callable[[str | None], None],
+    ) -> None:
+        self._spool = spool
+        self._on_stored = on_stored
+        self._on_full = on_full
+        self._wake = threading.Condition()
+        self._work = _Work()
+        self._stopping = False
+        self._full: str | None = None
+        self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
+
+    @property
+    def frames(self) -> int:
+        """How many frames wait for a receipt (of a moment ago)."""
+        return self._spool.frames
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread works."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def append(self, frames: list[SignedFrame]) -> None:
+        """Store `frames`, after those given before."""
+        with self._wake:
+            self._work.append.extend(frames)
+            self._wake.notify()
+
+    def forget(self, upto: FrameNumber) -> None:
+        """Forget the frames of a boot up to and including `upto`."""
+        with self._wake:
+            known = self._work.forget.get(upto.boot)
+            if known is None or known < upto:
+                self._work.forget[upto.boot] = upto
+            self._wake.notify()
+
+    def record(self, gap: Gap) -> None:
+        """Record a time in which nothing was measured."""
+        with self._wake:
+            self._work.gaps.append(gap)
+            self._wake.notify()
+
+    def read(self, order: ReadOrder) -> None:
+        """Call `order.deliver` (in this thread) with the frames that were ordered; not at all if the spool cannot be read."""
+        with self._wake:
+            self._work.reads.append(order)
+            self._wake.notify()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Store what was given, close the spool, end the thread; False when that took longer than `timeout_s` seconds."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        kept = _Work()
+        while True:
+            work, stopping = self._take(kept)
+            kept = self._apply(work)
+            for order in work.reads:
+                self._serve(order)
+            if stopping and (not kept or self._full is not None):
+                break
+        self._spool.close()
+
+    def _take(self, kept: _Work) -> tuple[_Work, bool]:
+        """Wait for something to do; what could not be done before comes first."""
+        with self._wake:
+            if self._full is not None:
+                if not self._work.forget and not self._work.reads and not self._stopping:
+                    self._wake.wait(RETRY_S)
+            else:
+                while not self._work and not self._stopping:
+                    self._wake.wait()
+            work, self._work = self._work, _Work()
+            stopping = self._stopping
+        work.append = kept.append + work.append
+        work.gaps = kept.gaps + work.gaps
+        for boot, upto in kept.forget.items():
+            if boot not in work.forget or work.forget[boot] < upto:
+                work.forget[boot] = upto
+        return work, stopping
+
+    def _apply(self, work: _Work) -> _Work:
+        """Do what can be done; return what could not."""
+        kept = _Work()
+        forget = list(work.forget.values())
+        try:
+            if work.append or forget or work.gaps:
+                self._spool.apply(work.append, forget, work.gaps)
+        except SpoolError as error:
+            kept.append, kept.gaps = work.append, work.gaps
+            if not self._try_forget(forget):
+                kept.forget = work.forget
+            self._say_full(str(error))
+            return kept
+        if work.append:
+            self._on_stored(work.append)
+        if self._full is not None and self._spool.roomy:
+            self._say_full(None)
+        return kept
+
+    def _try_forget(self, forget: list[FrameNumber]) -> bool:
+        if not forget:
+            return True
+        try:
+            self._spool.apply((), forget)
+        except SpoolError:
+            return False
+        return True
+
+    def _say_full(self, cause: str | None) -> None:
+        if (cause is None) != (self._full is None):
+            self._full = cause
+            self._on_full(cause)
+
+    def _serve(self, order: ReadOrder) -> None:
+        try:
+            frames = self._spool.after(order.after, order.max_frames, order.max_bytes)
+        except SpoolError:
+            logger.exception("the spool cannot be read")
+            return
+        order.deliver(frames)
