@@ -47,7 +47,7 @@ def split_requests(buffer: bytes) -> tuple[tuple[bytes, ...], bytes, bool]:
         wrong protocol id or an impossible length leaves no way to find the next request, and the connection
         must be closed.
     """
-    requests = []
+    requests: list[bytes] = []
     start = 0
     while len(buffer) - start >= HEADER.size:
         _, protocol, length, _ = HEADER.unpack_from(buffer, start)

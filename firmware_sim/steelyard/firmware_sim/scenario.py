@@ -19,7 +19,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Strict, and written without what is default anyway."""
 
 
-class Site(_Part):
+class Site(_Part, frozen=True):
     """One Modbus TCP port, as of an RS-485 line behind a gateway; many instruments, told apart by unit id.
 
     `port` 0 lets the operating system choose.
@@ -29,7 +29,7 @@ class Site(_Part):
     port: int = 0
 
 
-class Smooth(_Part, tag_field="kind", tag="smooth"):
+class Smooth(_Part, frozen=True, tag_field="kind", tag="smooth"):
     """A quantity that varies like waves: amplitudes in the quantity's unit, phases from the seed.
 
     `wander` is the bound of a sum of five slow waves with periods from half to twice `wander_period`.
@@ -44,7 +44,7 @@ class Smooth(_Part, tag_field="kind", tag="smooth"):
     trend_per_day: float = 0.0
 
 
-class Steps(_Part, tag_field="kind", tag="steps"):
+class Steps(_Part, frozen=True, tag_field="kind", tag="steps"):
     """A load put on and taken off: for each `hold` a new value between `low` and `high`, or nothing.
 
     `idle` is the share of the time with nothing on it.
@@ -56,7 +56,7 @@ class Steps(_Part, tag_field="kind", tag="steps"):
     idle: float = 0.3
 
 
-class Process(_Part):
+class Process(_Part, frozen=True):
     """What is there to be measured. Instruments naming one process see the same truth at the same time.
 
     Units: power W (all three phases), voltage V (phase to neutral), frequency Hz, power_factor 1, pressure MPa,
@@ -73,14 +73,14 @@ class Process(_Part):
     load: Smooth | Steps | None = None
 
 
-class Jump(_Part):
+class Jump(_Part, frozen=True):
     """A sudden lasting change: of `size`, from `at` on."""
 
     at: str
     size: float
 
 
-class ErrorTerm(_Part):
+class ErrorTerm(_Part, frozen=True):
     """A part of the true error over time: offset + drift (from `drift_from` on) + wander + jumps."""
 
     offset: float = 0.0
@@ -91,7 +91,7 @@ class ErrorTerm(_Part):
     jumps: tuple[Jump, ...] = ()
 
 
-class Measurand(_Part):
+class Measurand(_Part, frozen=True):
     """How one sensor of an instrument errs: ``error = zero + span * true value``.
 
     `zero` and `noise` (one standard deviation) are in the measurand's unit, `span` is a ratio. `resolution`
@@ -104,7 +104,7 @@ class Measurand(_Part):
     resolution: float | None = None
 
 
-class Measurands(_Part):
+class Measurands(_Part, frozen=True):
     """The sensors an instrument may have; those of its kind count."""
 
     power: Measurand | None = None
@@ -118,7 +118,7 @@ class Measurands(_Part):
 StoryLabel = Literal["quiet", "drift", "jump", "due"]
 
 
-class Story(_Part):
+class Story(_Part, frozen=True):
     """What a scorer shall find at this instrument, and by which yardstick.
 
     `mpe` is the maximum permissible error in use at the true value `test_point`, both in the unit of `channel`.
@@ -130,7 +130,7 @@ class Story(_Part):
     mpe: float
 
 
-class SimulatedInstrument(_Part):
+class SimulatedInstrument(_Part, frozen=True):
     """One instrument: its profile, its place on the line, what it measures and how it errs.
 
     `profile` is a built-in profile's id or the path of a .toml file. `energy_start` is a meter's register at the
@@ -149,7 +149,7 @@ class SimulatedInstrument(_Part):
     story: Story | None = None
 
 
-class Pair(_Part):
+class Pair(_Part, frozen=True):
     """`reference` measures the same process as `instrument`, and is known much better."""
 
     instrument: InstrumentId
@@ -179,7 +179,7 @@ ReplyFault = Literal[
 ]
 
 
-class Fault(_Part, rename={"begin": "from"}):
+class Fault(_Part, frozen=True, rename={"begin": "from"}):
     """Something that goes wrong between `begin` (in the file: ``from``) and `until`.
 
     `channel`: only this one (value and register faults; default all). `size`: of a spike, in the channel's unit.
@@ -199,6 +199,7 @@ class Fault(_Part, rename={"begin": "from"}):
 
 class Scenario(
     _Part,
+    frozen=True,
     rename={"sites": "site", "processes": "process", "instruments": "instrument", "pairs": "pair", "faults": "fault"},
 ):
     """A world of instruments: the same `seed` and `start` give the same world, down to each noisy digit.

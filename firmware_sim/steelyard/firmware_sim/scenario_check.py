@@ -6,12 +6,12 @@ What needs the device profiles is checked in `world`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from steelyard.contracts.errors import IdentifierError
-from steelyard.contracts.identifiers import parse_channel_id, parse_instrument_id
+from steelyard.contracts.identifiers import InstrumentId, parse_channel_id, parse_instrument_id
 from steelyard.firmware_sim.durations import parse_duration
 from steelyard.firmware_sim.errors import ScenarioError
 from steelyard.firmware_sim.scenario import Fault, Measurand, Pair, Scenario, SimulatedInstrument, Smooth, Steps
@@ -105,7 +105,7 @@ def _check_measurand(where: str, measurand: Measurand) -> None:
         _positive_duration(f"{where}.{name}.wander_period", term.wander_period)
 
 
-def _check_pair(pair: Pair, instruments: dict[str, SimulatedInstrument]) -> None:
+def _check_pair(pair: Pair, instruments: Mapping[InstrumentId, SimulatedInstrument]) -> None:
     where = f"pair '{pair.instrument}'"
     _one_of("pair.instrument", pair.instrument, instruments)
     _one_of(f"{where}.reference", pair.reference, instruments)
@@ -118,7 +118,7 @@ def _check_pair(pair: Pair, instruments: dict[str, SimulatedInstrument]) -> None
         raise ScenarioError(f"{where}.channels", [], "name at least one channel that both measure")
 
 
-def _check_fault(where: str, fault: Fault, instruments: dict[str, SimulatedInstrument]) -> None:
+def _check_fault(where: str, fault: Fault, instruments: Mapping[InstrumentId, SimulatedInstrument]) -> None:
     _one_of(f"{where}.instrument", fault.instrument, instruments)
     _share(f"{where}.share", fault.share)
     begin = parse_duration(fault.begin, f"{where}.from")
