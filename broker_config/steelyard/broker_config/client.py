@@ -20,6 +20,7 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+
 from steelyard.broker_config.settings import BrokerSettings, TlsSettings, tls_context
 
 if TYPE_CHECKING:
@@ -113,6 +114,8 @@ class BrokerClient:
         self._connection = 0
         self._connected = False
         self._stopping = False
+        self._window = settings.send_window
+        self._outstanding = 0
         self._largest_packet: int | None = None
         self._last_line = ""
         self._alarms: dict[tuple[str, int], Alarm] = {}
@@ -181,6 +184,11 @@ class BrokerClient:
         if largest is not None and len(payload) + len(topic) + 16 > largest:
             self._alarm("publish", 0x95, f"packet too large: {len(payload)} bytes, the broker takes {largest}")
             return None
+        if qos > 0:
+            with self._lock:
+                if self._outstanding >= self._window:
+                    return None
+                self._outstanding += 1
         info = self._client.publish(topic, payload, qos=qos, retain=retain)
         return info.mid if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
 
@@ -230,7 +238,7 @@ class BrokerClient:
             logger.exception("a message on %r could not be handled and stays unacknowledged", message._topic)  # noqa: SLF001 - the text may not be UTF-8
 
     def _handle_connect(
-        self, client: Client, _userdata: object, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
+        self, _client: Client, _userdata: object, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
         if reason.is_failure:
             self._alarm("connect", reason.value, str(reason))
@@ -241,8 +249,7 @@ class BrokerClient:
             self._connected = True
         self._largest_packet = getattr(properties, "MaximumPacketSize", None)
         # MQTT 5, 4.9: never more in flight than the broker said it takes.
-        window = min(self.settings.send_window, getattr(properties, "ReceiveMaximum", self.settings.send_window))
-        client.max_inflight_messages_set(window)
+        self._window = min(self.settings.send_window, getattr(properties, "ReceiveMaximum", self.settings.send_window))
         session = "session resumed" if flags.session_present else "new session"
         self._log_change(logging.INFO, "connected to broker %s, %s", self.settings.address, session)
         if self._on_connect is not None:
@@ -281,11 +288,14 @@ class BrokerClient:
         with self._lock:
             self._connected = False
             self._connection += 1
+            self._outstanding = 0
         client.drop_out_messages()
 
     def _handle_published(
         self, _client: Client, _userdata: object, packet_id: int, reason: ReasonCode, _properties: Properties | None
     ) -> None:
+        with self._lock:
+            self._outstanding = max(0, self._outstanding - 1)
         if reason.value >= FAILURE:
             self._alarm("publish", reason.value, str(reason))
         if self._on_published is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+
 from steelyard.broker_config.errors import BrokerSettingsError
 
 LARGEST_PACKET_ID = 65_535

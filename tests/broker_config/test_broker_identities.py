@@ -1,0 +1,281 @@
+"""Promise S5: a gateway cannot write for another. A real Mosquitto with the configuration and ACL that we generate."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from steelyard.broker_config.acl import acl_file
+from steelyard.broker_config.authority import Authority, Issued
+from steelyard.broker_config.client import BrokerClient, BrokerSettings, Message, TlsSettings
+from steelyard.broker_config.conf import MosquittoSettings, ServerTls, mosquitto_conf
+from steelyard.contracts.frame import MAX_FRAME_BYTES
+from steelyard.contracts.identifiers import parse_gateway_id, parse_organization_id
+from steelyard.contracts.topics import SUBSCRIBE_FRAMES, command_topic, frame_topic, receipt_topic, status_topic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+NOW = datetime.now(tz=UTC)
+OUR_ORG, OUR_GATEWAY = parse_organization_id("hengyuan"), parse_gateway_id("gw-1")
+THEIR_ORG, THEIR_GATEWAY = parse_organization_id("linjiang"), parse_gateway_id("gw-2")
+NOT_AUTHORIZED = 0x87
+OWN_FRAME = frame_topic(OUR_ORG, OUR_GATEWAY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secured:
+    """A broker with our configuration, the authority that signed for it, and ingest listening to all frames."""
+
+    port: int
+    directory: Path
+    authority: Authority
+    inbox: queue.Queue[Message]
+    revoked: TlsSettings
+    log: Callable[[], str]
+
+    def client_tls(self, issued: Issued, name: str) -> TlsSettings:
+        certificate, key = issued.write(self.directory, name)
+        return TlsSettings(ca=str(self.directory / "ca.crt"), certificate=str(certificate), key=str(key))
+
+    def gateway(self) -> TlsSettings:
+        return self.client_tls(self.authority.issue_gateway(OUR_ORG, OUR_GATEWAY, NOW), "gateway")
+
+    def settings(self, tls: TlsSettings | None, client_id: str = "anything", **more: Any) -> BrokerSettings:
+        return BrokerSettings(host="localhost", port=self.port, client_id=client_id, tls=tls, **more)
+
+    def received(self, seconds: float) -> list[str]:
+        """Topics of everything that ingest has received until `seconds` of silence."""
+        topics = []
+        while True:
+            try:
+                topics.append(self.inbox.get(timeout=seconds).topic)
+            except queue.Empty:
+                return topics
+
+
+@pytest.fixture
+def secured(mosquitto_factory: Any, tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Secured]:
+    authority = Authority.create(NOW)
+    authority.save(tmp_path)
+    certificate, key = authority.issue_server(["localhost", "127.0.0.1"], NOW).write(tmp_path, "server")
+    (tmp_path / "acl").write_text(acl_file())
+    revoked = authority.issue_gateway(OUR_ORG, OUR_GATEWAY, NOW)
+    (tmp_path / "revoked.pem").write_bytes(authority.revocation_list([revoked.certificate], NOW))
+    port = free_port()
+    tls = ServerTls(
+        ca=str(tmp_path / "ca.crt"),
+        certificate=str(certificate),
+        key=str(key),
+        acl=str(tmp_path / "acl"),
+        revoked=str(tmp_path / "revoked.pem"),
+    )
+    conf = mosquitto_conf(MosquittoSettings(port=port, bind="127.0.0.1", tls=tls, directory=str(tmp_path), user="root"))
+    broker = mosquitto_factory(conf, port=port)
+    inbox: queue.Queue[Message] = queue.Queue()
+    tls_of_revoked = TlsSettings(
+        ca=str(tmp_path / "ca.crt"), certificate=str(tmp_path / "r.crt"), key=str(tmp_path / "r.key")
+    )
+    revoked.write(tmp_path, "r")
+    made = Secured(
+        port=port, directory=tmp_path, authority=authority, inbox=inbox, revoked=tls_of_revoked, log=lambda: broker.log
+    )
+    ingest_tls = made.client_tls(authority.issue_ingest(NOW), "ingest")
+    ready = queue.SimpleQueue[bool]()
+
+    def subscribe(_session: bool) -> None:
+        ingest.subscribe(SUBSCRIBE_FRAMES)
+        ready.put(True)
+
+    ingest = BrokerClient(made.settings(ingest_tls, "ingest"), on_message=inbox.put, on_connect=subscribe)
+    ingest.start()
+    ready.get(timeout=10)
+    time.sleep(0.3)
+    yield made
+    ingest.stop()
+
+
+def attempt(settings: BrokerSettings, act: Callable[[BrokerClient], None] | None = None) -> tuple[bool, BrokerClient]:
+    """Connect and `act`; whether a connection came about at all, and the client with its alarms."""
+    client = BrokerClient(settings)
+    client.start()
+    try:
+        end = time.monotonic() + 2.5
+        while not client.connected and time.monotonic() < end:
+            time.sleep(0.01)
+        connected = client.connected
+        if connected and act is not None:
+            act(client)
+            time.sleep(0.4)
+        return connected, client
+    finally:
+        client.stop()
+
+
+def test_s5_a_gateway_with_its_certificate_writes_its_own_topics(secured: Secured) -> None:
+    def act(client: BrokerClient) -> None:
+        assert client.publish(OWN_FRAME, b"own") is not None
+        assert client.publish(status_topic(OUR_ORG, OUR_GATEWAY), b"own", retain=True) is not None
+
+    connected, client = attempt(secured.settings(secured.gateway()), act)
+    assert connected
+    assert client.alarms == ()
+    assert secured.received(0.5) == [OWN_FRAME]
+
+
+FOREIGN = (
+    frame_topic(THEIR_ORG, THEIR_GATEWAY),  # another organization's gateway
+    frame_topic(OUR_ORG, THEIR_GATEWAY),  # another gateway of the organization
+    frame_topic(THEIR_ORG, OUR_GATEWAY),  # its own name at another organization
+    status_topic(THEIR_ORG, THEIR_GATEWAY),
+    receipt_topic(OUR_ORG, OUR_GATEWAY),  # a receipt to itself
+    command_topic(OUR_ORG, OUR_GATEWAY),  # a command to itself
+    OWN_FRAME + "/deeper",
+    "elsewhere",
+)
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_s5_a_publish_on_a_foreign_topic_is_refused(secured: Secured, protocol: Any) -> None:
+    def act(client: BrokerClient) -> None:
+        for topic in FOREIGN:
+            assert client.publish(topic, b"foreign") is not None
+        client.publish(OWN_FRAME, b"own")
+
+    connected, client = attempt(secured.settings(secured.gateway(), protocol=protocol), act)
+    assert connected
+    assert secured.received(0.5) == [OWN_FRAME], "only the positive control arrives"
+    refused = [(alarm.operation, alarm.code, alarm.count) for alarm in client.alarms]
+    # 3.1.1 cannot say it, which is the reason why receipts, not PUBACKs, are the proof.
+    assert refused == ([("publish", NOT_AUTHORIZED, len(FOREIGN))] if protocol == "5" else [])
+
+
+def test_s5_a_wildcard_subscription_shows_a_gateway_nothing_of_others(secured: Secured) -> None:
+    seen: queue.Queue[Message] = queue.Queue()
+    own, theirs = receipt_topic(OUR_ORG, OUR_GATEWAY), receipt_topic(THEIR_ORG, THEIR_GATEWAY)
+
+    def subscribe(_session: bool) -> None:
+        for pattern in (
+            "#",
+            "$SYS/#",
+            "steelyard/v1/+/+/frame",
+            "steelyard/v1/+/+/receipt",
+            f"steelyard/v1/{THEIR_ORG}/#",
+        ):
+            spy.subscribe(pattern)
+
+    def act(client: BrokerClient) -> None:
+        client.publish(theirs, b"theirs")
+        client.publish(own, b"ours")
+
+    spy = BrokerClient(secured.settings(secured.gateway()), on_message=seen.put, on_connect=subscribe)
+    spy.start()
+    try:
+        time.sleep(0.7)
+        other = secured.client_tls(secured.authority.issue_gateway(THEIR_ORG, THEIR_GATEWAY, NOW), "other")
+        attempt(
+            secured.settings(other), lambda client: bool(client.publish(frame_topic(THEIR_ORG, THEIR_GATEWAY), b"x"))
+        )
+        # Ingest's certificate takes over the session of the fixture's ingest, by intent.
+        attempt(secured.settings(secured.client_tls(secured.authority.issue_ingest(NOW), "second")), act)
+    finally:
+        spy.stop()
+    assert {message.topic for message in seen.queue} == {own}, "its own receipt is the positive control"
+
+
+def _expired(secured: Secured) -> TlsSettings:
+    issued = secured.authority.issue_gateway(OUR_ORG, OUR_GATEWAY, NOW - timedelta(days=30), days=1)
+    return secured.client_tls(issued, "expired")
+
+
+def _other_authority(secured: Secured) -> TlsSettings:
+    return secured.client_tls(Authority.create(NOW).issue_gateway(OUR_ORG, OUR_GATEWAY, NOW), "foreign")
+
+
+def _server_certificate(secured: Secured) -> TlsSettings:
+    return secured.client_tls(secured.authority.issue_server([f"{OUR_ORG}/{OUR_GATEWAY}"], NOW), "server-as-client")
+
+
+def _revoked(secured: Secured) -> TlsSettings:
+    return secured.revoked
+
+
+@pytest.mark.parametrize("make", [_expired, _other_authority, _server_certificate, _revoked])
+def test_s5_a_certificate_that_is_not_good_connects_nobody(secured: Secured, make: Any) -> None:
+    assert attempt(secured.settings(secured.gateway()))[0], "the positive control"
+    settings = secured.settings(make(secured))
+    assert not attempt(settings, lambda client: bool(client.publish(OWN_FRAME, b"x")))[0]
+    assert secured.received(0.3) == []
+
+
+def test_s5_no_certificate_connects_nobody(secured: Secured) -> None:
+    context = ssl.create_default_context(cafile=str(secured.directory / "ca.crt"))
+    connect = bytes.fromhex("101500044d5154540502003c0000086e6f2d6e616d6573")
+    answer = b""
+    with (
+        contextlib.suppress(ssl.SSLError, ConnectionError),
+        socket.create_connection(("127.0.0.1", secured.port), timeout=5) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as stream,
+    ):
+        stream.sendall(connect)
+        answer = stream.recv(4)
+    assert answer == b"", "a CONNACK to a stranger"
+
+
+def test_s5_plain_text_connects_nobody(secured: Secured) -> None:
+    connected, _ = attempt(secured.settings(None))
+    assert not connected
+
+
+def test_a_client_id_is_the_certificates_name_so_that_nobody_takes_over_a_session(secured: Secured) -> None:
+    ours = BrokerClient(secured.settings(secured.gateway(), "the-same-id"))
+    ours.start()
+    try:
+        end = time.monotonic() + 5
+        while not ours.connected and time.monotonic() < end:
+            time.sleep(0.01)
+        other = secured.client_tls(secured.authority.issue_gateway(THEIR_ORG, THEIR_GATEWAY, NOW), "other")
+        connected, _ = attempt(secured.settings(other, "the-same-id"), lambda _client: None)
+        assert connected
+        assert ours.connected, "the other's connection ended ours"
+    finally:
+        ours.stop()
+
+
+def test_a_frame_of_the_largest_size_passes_and_a_larger_packet_does_not(secured: Secured) -> None:
+    def act(client: BrokerClient) -> None:
+        assert client.publish(OWN_FRAME, bytes(MAX_FRAME_BYTES)) is not None
+        time.sleep(0.5)
+        assert client.publish(OWN_FRAME, bytes(MAX_FRAME_BYTES + 2_000)) is None, "the broker has told its limit"
+
+    connected, client = attempt(secured.settings(secured.gateway()), act)
+    assert connected
+    assert [alarm.operation for alarm in client.alarms] == ["publish"]
+    assert secured.received(0.5) == [OWN_FRAME]
+
+
+def test_a_strangers_huge_connect_is_cut_off_before_it_is_buffered(
+    mosquitto_factory: Any, tmp_path: Path, free_port: Any
+) -> None:
+    port = free_port()
+    conf = mosquitto_conf(
+        MosquittoSettings(port=port, bind="127.0.0.1", tls=None, directory=str(tmp_path), user="root")
+    )
+    mosquitto_factory(conf, port=port)
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as stranger:
+        stranger.sendall(b"\x10\xff\xff\xff\x7f" + bytes(100))  # CONNECT of 256 MiB announced
+        stranger.settimeout(5)
+        try:
+            answer = stranger.recv(10)
+        except ConnectionError:
+            answer = b""
+        assert answer == b"", "the broker waits for the rest"
