@@ -1,7 +1,8 @@
 """The truth kept in a file, for scoring.
 
-It holds the whole scenario, from which everything can be computed again, and how its stories stand. JSON, so that a program that knows nothing of Steelyard can compare: a list `instruments` with the story's label, the
-true error at the judged instant over the maximum permissible error, and the instants of crossing as RFC 3339 text.
+It holds the whole scenario, from which everything can be computed again, and how its stories stand. JSON, so that a
+program that knows nothing of Steelyard can compare: a list `instruments` with the story's label, the true error at the
+judged instant over the maximum permissible error, and the instants of crossing as RFC 3339 text.
 """
 
 from __future__ import annotations
