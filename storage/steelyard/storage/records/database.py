@@ -1,0 +1,156 @@
+"""The records' database, SQLite or PostgreSQL: transactions, and one error type for all that can fail."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError, StatementError
+
+from steelyard.contracts.errors import SettingsError
+from steelyard.storage.errors import RecordRefused, StorageError, StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import URL, Engine
+
+_SQLITE, _POSTGRESQL = "sqlite+pysqlite", "postgresql+pg8000"
+_CONNECT_S = 10
+_BUSY_S = 10
+_WRITES = "steelyard_writes"
+
+
+class Database:
+    """An engine and its ways to fail. Nothing is connected before it is used.
+
+    Args:
+        url: ``sqlite:///relative.db``, ``sqlite:////absolute.db`` or
+        ``postgresql+pg8000://user:password@host/database``.
+
+    Raises:
+        SettingsError: if the URL names no database that there is.
+    """
+
+    def __init__(self, url: str) -> None:
+        parsed = _parse(url)
+        self.url = parsed.render_as_string(hide_password=True)
+        self.dialect = parsed.get_dialect().name
+        self._writer = make_engine(parsed)
+        # The same pool. SQLite is told at once that a transaction will write: one that finds out later may have to be
+        # undone.
+        self._reader = self._writer.execution_options(**{_WRITES: False})
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for queries.
+
+        Raises:
+            StoreUnavailable: if the database cannot be reached or does not answer.
+        """
+        with self.guarded(), self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self, kind: str, key: object) -> Iterator[Connection]:
+        """A transaction: all of it or nothing.
+
+        Args:
+            kind: what is written, for the error.
+            key: which one.
+
+        Raises:
+            RecordRefused: if the database's rules refuse it.
+            StoreUnavailable: if the database cannot be reached or does not answer.
+        """
+        try:
+            with self.guarded(), self._writer.begin() as connection:
+                yield connection
+        except IntegrityError as error:
+            raise RecordRefused(kind, key, reason_of(error)) from error
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Turn what drivers complain about into StoreUnavailable; broken rules the caller knows better."""
+        try:
+            yield
+        except IntegrityError:
+            raise
+        except (SQLAlchemyError, OSError) as error:
+            if isinstance(error, StatementError) and isinstance(error.orig, StorageError):
+                raise error.orig from None  # a column type refused the value
+            cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+            raise StoreUnavailable(self.url, _first_line(cause), self._remedy(str(cause))) from error
+
+    def close(self) -> None:
+        """Let go of all connections. A second call does nothing."""
+        self._writer.dispose()
+
+    def _remedy(self, cause: str) -> str:
+        if "no such table" in cause or "42P01" in cause:
+            return "its tables are not there yet: migrate it first"
+        if self.dialect == "sqlite":
+            if "locked" in cause:
+                return "another process holds it: wait until it has finished, or stop it"
+            return (
+                "check that the file and its directory exist, are a records database, and may be written by this user"
+            )
+        if "3D000" in cause:
+            return "create the database, or correct its name in stores.records"
+        if "28P01" in cause or "28000" in cause:
+            return "correct user and password in stores.records"
+        return "start PostgreSQL, or correct host and port in stores.records; the next attempt connects anew"
+
+
+def make_engine(url: URL) -> Engine:
+    """Return an engine whose connections are set up as the records need them."""
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True, connect_args={"timeout": _CONNECT_S, "tcp_keepalive": True})
+    engine = create_engine(url, connect_args={"timeout": _BUSY_S})
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def reason_of(error: IntegrityError) -> str:
+    """What the database said, in one line."""
+    found = error.orig.args[0] if error.orig is not None and error.orig.args else error
+    if isinstance(found, dict):  # PostgreSQL's fields: M message, D detail
+        return ": ".join(str(found[field]) for field in ("M", "D") if field in found)
+    return _first_line(found)
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise SettingsError("stores.records", url, f"write sqlite:///… or postgresql+pg8000://… ({error})") from error
+    if parsed.get_backend_name() == "sqlite" and parsed.drivername in {"sqlite", _SQLITE}:
+        if not parsed.database or parsed.database == ":memory:":
+            raise SettingsError(
+                "stores.records", url, "name a file: every connection to memory would be another database"
+            )
+        return parsed
+    if parsed.drivername != _POSTGRESQL:
+        raise SettingsError("stores.records", url, f"use sqlite or {_POSTGRESQL}; {parsed.drivername} is not tested")
+    return parsed
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # transactions are begun below, not by the driver
+    for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {setting}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _first_line(error: object) -> str:
+    if isinstance(error, Exception) and error.args and isinstance(error.args[0], dict):
+        found = error.args[0]
+        return f"{found.get('M', 'refused')} ({found.get('C', 'no code')})"
+    return (str(error).splitlines() or [type(error).__name__])[0]

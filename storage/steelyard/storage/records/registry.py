@@ -1,0 +1,178 @@
+"""What is registered: organizations, gateways, instruments, channels, legal data, reference pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from sqlalchemy import insert, select, update
+
+from steelyard.calibration.verification.audit import AuditEntry
+from steelyard.calibration.verification.observations import ReferencePair
+from steelyard.calibration.verification.regime import LegalStatus
+from steelyard.contracts.keys import PublicKey
+from steelyard.contracts.registry import Channel, Gateway, Instrument, Organization
+from steelyard.storage.records import schema
+from steelyard.storage.records.audit import add_audit
+from steelyard.storage.records.columns import from_row, to_row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy import Connection, Table
+
+    from steelyard.contracts.identifiers import GatewayId, InstrumentId, OrganizationId
+    from steelyard.storage.records.columns import Record
+    from steelyard.storage.records.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """What is to be registered. Channels of one instrument are kept in the order in which they stand here."""
+
+    organizations: Sequence[Organization] = ()
+    gateways: Sequence[Gateway] = ()
+    instruments: Sequence[Instrument] = ()
+    channels: Sequence[Channel] = ()
+    legal_statuses: Sequence[LegalStatus] = ()
+    reference_pairs: Sequence[ReferencePair] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registrar:
+    """Who registers, as the audit trail will say. `at_ns` UTC nanoseconds."""
+
+    who: str
+    role: str
+    why: str
+    at_ns: int
+
+
+class RegistryRepository:
+    """The registry; also `calibration.ports.RegistryPort`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def apply(self, registration: Registration, registrar: Registrar) -> int:
+        """Register or correct everything in `registration` in one transaction; returns how many objects changed.
+
+        What is registered already and the same stays untouched and leaves no audit entry; what is not named stays as it
+        is.
+
+        Raises:
+            RecordRefused: if something refers to what is not registered; nothing is changed then.
+        """
+        with self._database.write("registration", registrar.why) as connection:
+            changes = list(_apply(connection, registration, registrar))
+            add_audit(connection, *changes)
+        return len(changes)
+
+    def organizations(self) -> Sequence[Organization]:
+        """Return all organizations by id."""
+        return self._all(Organization, schema.organization)
+
+    def gateways(self) -> Sequence[Gateway]:
+        """Return all gateways by id."""
+        return self._all(Gateway, schema.gateway)
+
+    def instruments(self) -> Sequence[Instrument]:
+        """Return all instruments by id."""
+        return self._all(Instrument, schema.instrument)
+
+    def channels(self) -> Sequence[Channel]:
+        """Return all channels by instrument, each one's in the order of its registration."""
+        query = select(schema.channel).order_by(schema.channel.c.instrument, schema.channel.c.place)
+        with self._database.read() as connection:
+            return [from_row(Channel, row) for row in connection.execute(query)]
+
+    def channels_of(self, instrument: InstrumentId) -> Sequence[Channel]:
+        """Return one instrument's channels in the order of their registration."""
+        table = schema.channel
+        query = select(table).where(table.c.instrument == instrument).order_by(table.c.place)
+        with self._database.read() as connection:
+            return [from_row(Channel, row) for row in connection.execute(query)]
+
+    def legal_statuses(self) -> Sequence[LegalStatus]:
+        """Return the legal data of all instruments that have any."""
+        return self._all(LegalStatus, schema.legal_status)
+
+    def reference_pairs(self) -> Sequence[ReferencePair]:
+        """Return all reference pairs."""
+        return self._all(ReferencePair, schema.reference_pair)
+
+    def organization(self, organization: OrganizationId) -> Organization | None:
+        """Return one organization."""
+        return self._one(Organization, schema.organization, organization)
+
+    def gateway(self, gateway: GatewayId) -> Gateway | None:
+        """Return one gateway."""
+        return self._one(Gateway, schema.gateway, gateway)
+
+    def instrument(self, instrument: InstrumentId) -> Instrument | None:
+        """Return one instrument."""
+        return self._one(Instrument, schema.instrument, instrument)
+
+    def legal_status(self, instrument: InstrumentId) -> LegalStatus | None:
+        """Return one instrument's legal data."""
+        return self._one(LegalStatus, schema.legal_status, instrument)
+
+    def _all(self, kind: type[Record], table: Table) -> list[Record]:
+        with self._database.read() as connection:
+            return [from_row(kind, row) for row in connection.execute(select(table).order_by(*table.primary_key))]
+
+    def _one(self, kind: type[Record], table: Table, key: str) -> Record | None:
+        (column,) = table.primary_key
+        with self._database.read() as connection:
+            row = connection.execute(select(table).where(column == key)).one_or_none()
+        return None if row is None else from_row(kind, row)
+
+
+def _apply(connection: Connection, registration: Registration, registrar: Registrar) -> Iterator[AuditEntry]:
+    """Store what differs, in the order in which one refers to another, and yield an audit entry for each."""
+    places: dict[str, int] = {}
+    for record in registration.organizations:
+        yield from _put(connection, schema.organization, to_row(record), registrar)
+    for gateway in registration.gateways:
+        yield from _put(connection, schema.gateway, to_row(gateway), registrar)
+    for instrument in registration.instruments:
+        yield from _put(connection, schema.instrument, to_row(instrument), registrar)
+    for channel in registration.channels:
+        place = places[channel.instrument] = places.get(channel.instrument, -1) + 1
+        yield from _put(connection, schema.channel, {**to_row(channel), "place": place}, registrar)
+    for legal_status in registration.legal_statuses:
+        yield from _put(connection, schema.legal_status, to_row(legal_status), registrar)
+    for pair in registration.reference_pairs:
+        yield from _put(connection, schema.reference_pair, to_row(pair), registrar)
+
+
+def _put(connection: Connection, table: Table, new: dict[str, Any], registrar: Registrar) -> Iterator[AuditEntry]:
+    """Insert or update one row, unless it is there as it should be."""
+    same = [column == new[column.name] for column in table.primary_key]
+    found = connection.execute(select(table).where(*same)).one_or_none()
+    old = None if found is None else dict(found._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
+    if old == new:
+        return
+    connection.execute(insert(table).values(new) if old is None else update(table).where(*same).values(new))
+    yield AuditEntry(
+        at_ns=registrar.at_ns,
+        who=registrar.who,
+        role=registrar.role,
+        action="register" if old is None else "correct",
+        object_kind=table.name,
+        object_id="/".join(new[column.name] for column in table.primary_key),
+        old=None if old is None else _shown({name: value for name, value in old.items() if value != new[name]}),
+        new=_shown(new if old is None else {name: value for name, value in new.items() if value != old[name]}),
+        why=registrar.why,
+    )
+
+
+def _shown(row: dict[str, Any]) -> str:
+    return msgspec.json.encode(row, enc_hook=_key_text).decode()
+
+
+def _key_text(value: object) -> str:
+    if isinstance(value, PublicKey):
+        return value.text
+    raise TypeError(f"{type(value).__name__} has no text for the audit trail")

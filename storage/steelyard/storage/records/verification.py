@@ -1,0 +1,140 @@
+"""Verification events, error observations and assessments; also `calibration.ports.VerificationPort`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from steelyard.calibration.ports import Cursor, RecordSize
+from steelyard.calibration.verification.assessment import Assessment
+from steelyard.calibration.verification.events import VerificationEvent
+from steelyard.calibration.verification.observations import ErrorObservation
+from steelyard.contracts.identifiers import InstrumentId
+from steelyard.storage.records import schema
+from steelyard.storage.records.audit import add_audit
+from steelyard.storage.records.columns import from_row, to_row
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from sqlalchemy import Connection, Table
+
+    from steelyard.calibration.verification.audit import AuditEntry
+    from steelyard.storage.records.database import Database
+
+
+class VerificationRepository:
+    """What was found out about instruments, and what follows from it. Nothing here is ever changed, only added."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add_event(
+        self, event: VerificationEvent, audit: AuditEntry, observations: Collection[ErrorObservation] = ()
+    ) -> None:
+        """Store a completed event, the observations taken from it and its audit entry in one transaction.
+
+        Raises:
+            RecordRefused: if its id is taken or its instrument unknown.
+        """
+        with self._database.write("verification event", event.id) as connection:
+            connection.execute(insert(schema.verification_event), to_row(event))
+            insert_new(connection, schema.error_observation, [to_row(one) for one in observations])
+            add_audit(connection, audit)
+
+    def record_sizes(self) -> Mapping[InstrumentId, RecordSize]:
+        """Return how many events and observations each instrument has that has any."""
+        with self._database.read() as connection:
+            events = _counts(connection, schema.verification_event)
+            observations = _counts(connection, schema.error_observation)
+        return {
+            InstrumentId(name): RecordSize(events=events.get(name, 0), observations=observations.get(name, 0))
+            for name in sorted(events.keys() | observations.keys())
+        }
+
+    def events(self, instrument: InstrumentId) -> Sequence[VerificationEvent]:
+        """Return the instrument's events by completion date, then by order of entry."""
+        table = schema.verification_event
+        query = select(table).where(table.c.instrument == instrument).order_by(table.c.completed, table.c.number)
+        with self._database.read() as connection:
+            return [from_row(VerificationEvent, row) for row in connection.execute(query)]
+
+    def event(self, event: str) -> VerificationEvent | None:
+        """Return the event with this id."""
+        table = schema.verification_event
+        with self._database.read() as connection:
+            row = connection.execute(select(table).where(table.c.id == event)).one_or_none()
+        return None if row is None else from_row(VerificationEvent, row)
+
+    def observations(self, instrument: InstrumentId) -> Sequence[ErrorObservation]:
+        """Return the instrument's error observations by time, then by order of entry."""
+        table = schema.error_observation
+        query = select(table).where(table.c.instrument == instrument).order_by(table.c.t_ns, table.c.number)
+        with self._database.read() as connection:
+            return [from_row(ErrorObservation, row) for row in connection.execute(query)]
+
+    def cursors(self) -> Mapping[str, Cursor]:
+        """Return all cursors by name."""
+        with self._database.read() as connection:
+            found = [from_row(Cursor, row) for row in connection.execute(select(schema.cursor))]
+        return {cursor.name: cursor for cursor in found}
+
+    def append_observations(self, observations: Sequence[ErrorObservation], cursors: Sequence[Cursor]) -> int:
+        """Store observations and set cursors in one transaction; returns how many observations were new."""
+        with self._database.write("error observation", _first_name(observations)) as connection:
+            new = insert_new(connection, schema.error_observation, [to_row(one) for one in observations])
+            put(connection, schema.cursor, [to_row(cursor) for cursor in cursors])
+        return new
+
+    def save_assessments(self, assessments: Sequence[Assessment]) -> None:
+        """Append assessments in one transaction."""
+        if not assessments:
+            return
+        with self._database.write("assessment", assessments[0].instrument) as connection:
+            connection.execute(insert(schema.assessment), [to_row(assessment) for assessment in assessments])
+
+    def latest_assessments(self) -> Mapping[InstrumentId, Assessment]:
+        """Return the newest assessment of each instrument that has one."""
+        table = schema.assessment
+        youngest_first = (table.c.at_ns.desc(), table.c.number.desc())
+        rank = func.row_number().over(partition_by=table.c.instrument, order_by=youngest_first)
+        ranked = select(table.c.number, rank.label("rank")).subquery()
+        query = select(table).join(ranked, ranked.c.number == table.c.number).where(ranked.c.rank == 1)
+        with self._database.read() as connection:
+            found = [from_row(Assessment, row) for row in connection.execute(query.order_by(table.c.instrument))]
+        return {assessment.instrument: assessment for assessment in found}
+
+    def assessments(self, instrument: InstrumentId, from_ns: int = 0) -> Sequence[Assessment]:
+        """Return the instrument's assessments from `from_ns` (UTC nanoseconds) on, oldest first."""
+        table = schema.assessment
+        query = select(table).where(table.c.instrument == instrument, table.c.at_ns >= from_ns)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(table.c.at_ns, table.c.number))
+            return [from_row(Assessment, row) for row in rows]
+
+
+def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, object]]) -> int:
+    """Insert what is not there yet, by the table's unique constraints; returns how many rows were new."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table).on_conflict_do_nothing()
+    return sum(connection.execute(statement, row).rowcount for row in rows)
+
+
+def put(connection: Connection, table: Table, rows: Sequence[dict[str, object]]) -> None:
+    """Insert rows or, where the primary key is taken, replace their values."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table)
+    values = {column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key}
+    for row in rows:
+        connection.execute(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=values), row)
+
+
+def _counts(connection: Connection, table: Table) -> dict[str, int]:
+    query = select(table.c.instrument, func.count()).group_by(table.c.instrument)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _first_name(observations: Sequence[ErrorObservation]) -> str:
+    return f"{observations[0].instrument}/{observations[0].channel}" if observations else "(cursors only)"
