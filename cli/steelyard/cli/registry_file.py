@@ -40,6 +40,7 @@ from steelyard.contracts.keys import PublicKey
 from steelyard.contracts.profile import Profile
 from steelyard.contracts.registry import Channel, Gateway, Instrument, Organization, OrganizationKind
 from steelyard.contracts.toml import convert, parse_toml
+from steelyard.storage.records.registry import Registration
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -150,12 +151,7 @@ class RegistryTables(
 class RegistryFile:
     """What the file says, in the project's types."""
 
-    organizations: tuple[Organization, ...]
-    gateways: tuple[Gateway, ...]
-    instruments: tuple[Instrument, ...]
-    channels: tuple[Channel, ...]
-    legal: tuple[LegalStatus, ...]
-    pairs: tuple[ReferencePair, ...]
+    registration: Registration
     events: tuple[VerificationEvent, ...]
 
 
@@ -206,12 +202,14 @@ def resolve_registry(tables: RegistryTables, source: str, profile_of: Callable[[
     _once(source, "instrument", [each.id for each in instruments])
     _once(source, "event", [each.id for each in tables.events])
     return RegistryFile(
-        organizations=organizations,
-        gateways=gateways,
-        instruments=tuple(instruments),
-        channels=tuple(channels),
-        legal=tuple(legal),
-        pairs=tuple(_pair(table, source) for table in tables.pairs),
+        registration=Registration(
+            organizations=organizations,
+            gateways=gateways,
+            instruments=instruments,
+            channels=channels,
+            legal_statuses=legal,
+            reference_pairs=[_pair(table, source) for table in tables.pairs],
+        ),
         events=tuple(_event(table, source) for table in tables.events),
     )
 

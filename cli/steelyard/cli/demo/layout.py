@@ -82,14 +82,12 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
 class DemoState(msgspec.Struct, frozen=True, kw_only=True):
     """What is remembered between starts.
 
-    `start_ns`, `now_ns`: the simulated history's first instant and the wall instant of the first start, UTC
-    nanoseconds; `seen_ns`: until when the history has been told (0: not at all); `ready`: whether all of it has arrived
-    once.
+    `start_ns`, `now_ns`: the simulated history's first instant and the wall instant of the first start, UTC ns.
+    `ready`: whether all of the history has arrived once. `api_keys`: for programs, by role.
     """
 
     start_ns: int
     now_ns: int
-    seen_ns: int
     ready: bool
     ports: Ports
     api_keys: dict[str, str]

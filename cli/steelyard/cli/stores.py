@@ -1,0 +1,37 @@
+"""Opening the stores that a server.toml names, with their errors turned into messages for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from steelyard.cli.errors import CommandError
+from steelyard.cli.server_file import ServerFile
+from steelyard.contracts.toml import convert
+from steelyard.storage.errors import StorageError
+from steelyard.storage.records import Records, open_records, upgrade
+from steelyard.storage.settings import StoresSettings
+
+
+def stores_settings(server: ServerFile) -> StoresSettings:
+    """The ``[stores]`` table."""
+    return convert(server.tables.get("stores", {}), StoresSettings, f"{server.name} [stores]")
+
+
+def ledger_path(server: ServerFile) -> Path:
+    """The ledger's file, relative to the configuration."""
+    return server.directory / stores_settings(server).ledger
+
+
+@contextmanager
+def opened_records(server: ServerFile, *, migrate: bool) -> Iterator[Records]:
+    """The records, brought to this version's tables first if `migrate`; CommandError if they cannot be had."""
+    url = stores_settings(server).records
+    try:
+        if migrate:
+            upgrade(url)
+        with open_records(url) as records:
+            yield records
+    except StorageError as error:
+        raise CommandError(str(error)) from error
