@@ -1,6 +1,6 @@
 """What the simulator refuses, and with which evidence.
 
-    SimulationError
+    SimError
     ├── ScenarioError      a scenario that cannot be right (also a contracts.ContractError: field, value, remedy)
     ├── TruthError         a question that the truth has no answer to (unknown instrument, unknown channel, ...)
     ├── TruthFileError     a truth file that cannot be read
@@ -14,21 +14,21 @@ from __future__ import annotations
 from steelyard.contracts.errors import ContractError
 
 
-class SimulationError(Exception):
+class SimError(Exception):
     """Anything the simulator refuses."""
 
 
-class ScenarioError(SimulationError, ContractError):
+class ScenarioError(SimError, ContractError):
     """A scenario that cannot be right."""
 
 
-class TruthError(SimulationError):
+class TruthError(SimError):
     """A question about the truth that has no answer."""
 
 
-class TruthFileError(SimulationError):
+class TruthFileError(SimError):
     """A truth file that cannot be read."""
 
 
-class ListenError(SimulationError):
+class ListenError(SimError):
     """An address on which no server can listen."""

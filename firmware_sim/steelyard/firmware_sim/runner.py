@@ -67,7 +67,7 @@ def run_sim(
         on_ready: called with where each instrument answers, once all sites listen.
 
     Raises:
-        ScenarioError, ProfileError: for a scenario or a profile that is not right.
+        ScenarioError: for a scenario or a profile that is not right.
         ListenError: for a port that is taken.
         TruthFileError: if the truth cannot be kept.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from steelyard.contracts.errors import ProfileError
 from steelyard.contracts.identifiers import ChannelId, InstrumentId
 from steelyard.contracts.profile import ChannelProfile, Profile, parse_profile
 from steelyard.contracts.profiles import builtin
@@ -27,20 +28,21 @@ def load_profiles(scenario: Scenario, directory: Path | None = None) -> Mapping[
         directory: what a path is relative to.
 
     Raises:
-        ProfileError: for a profile that is not there or not right.
-        ScenarioError: for a path that cannot be read.
+        ScenarioError: for a profile that is not there, not readable or not right.
     """
     return {name: _load_profile(name, directory or Path()) for name in {i.profile for i in scenario.instruments}}
 
 
 def _load_profile(name: str, directory: Path) -> Profile:
-    if not name.endswith(".toml"):
-        return parse_profile(builtin(name).read_text(encoding="utf-8"), f"{name}.toml")
-    path = directory / name
+    place = directory / name if name.endswith(".toml") else None
     try:
-        return parse_profile(path.read_text(encoding="utf-8"), str(path))
-    except OSError as error:
-        raise ScenarioError("instrument.profile", str(path), f"cannot be read ({error.strerror})") from error
+        if place is None:
+            return parse_profile(builtin(name).read_text(encoding="utf-8"), f"{name}.toml")
+        return parse_profile(place.read_text(encoding="utf-8"), str(place))
+    except ProfileError as error:
+        raise ScenarioError(error.field, error.value, error.remedy) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError("instrument.profile", name, f"cannot be read ({error})") from error
 
 
 class World:
