@@ -65,6 +65,12 @@ def test_every_part_is_packaged() -> None:
     assert set(build["targets"]["wheel"]["packages"]) == {f"{part}/steelyard" for part in PARTS}
 
 
+def test_the_type_checker_looks_at_every_part() -> None:
+    """`packages = ["steelyard"]` would find the first root of the namespace and stop there."""
+    assert set(_PROJECT["tool"]["mypy"]["packages"]) == {f"steelyard.{part}" for part in PARTS}
+    assert set(_PROJECT["tool"]["mypy"]["mypy_path"].split(":")) == set(PARTS)
+
+
 def test_the_license_is_apache_2_in_full() -> None:
     text = (ROOT / "LICENSE").read_text()
     assert "Version 2.0, January 2004" in text
