@@ -36,6 +36,7 @@ new_key "$out/ingest/ingest.pem"
 gateway_key="$(public_key "$out/gateway/gateway.pem")"
 ingest_key="$(public_key "$out/ingest/ingest.pem")"
 password="$(cat "$secrets/postgres_password")"
+: "${gateway_key:?no public key could be read}" "${ingest_key:?no public key could be read}" "${password:?no password}"
 
 place="$out/broker"; give ca.crt server.crt server.key
 place="$out/gateway"; give ca.crt
