@@ -125,12 +125,13 @@ _OUTCOMES = frozenset({_S.PASSED, _S.FAILED, _S.LIMITED, _S.NOT_TESTABLE})
 class Evidence:
     """The numbers behind a trigger, as they were at `at_ns`.
 
-    `sentence` says them in words. Errors, uncertainty and MPE in `unit`; None where the trigger does not rest on one.
+    `cause` is the finding's identity as in `WorkOrder.cause`, `sentence` says the numbers in words. Errors, uncertainty and MPE in `unit`; None where the trigger does not rest on one.
     """
 
     trigger: Trigger
     at_ns: int
     sentence: str
+    cause: str = ""
     unit: str | None = None
     test_point: float | None = None
     error: float | None = None

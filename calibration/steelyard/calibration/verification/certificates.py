@@ -1,0 +1,56 @@
+"""Error observations from verification events: what a certificate says about the error, point by point."""
+
+from __future__ import annotations
+
+from steelyard.calibration.errors import LegalDataError
+from steelyard.calibration.verification.due_date import instant_of
+from steelyard.calibration.verification.events import EventKind, EventPoint, VerificationEvent
+from steelyard.calibration.verification.observations import ErrorObservation, ObservationSource, ObservationStage
+from steelyard.calibration.verification.regime import LegalStatus
+
+
+def certificate_observations(
+    event: VerificationEvent, legal: LegalStatus, *, utc_offset_minutes: int
+) -> tuple[ErrorObservation, ...]:
+    """One observation per point and stage, dated to noon of the day of completion.
+
+    A point that was not adjusted is one measurement and gives one observation, however often a certificate prints it.
+    Raises LegalDataError for a point in a unit that is neither the MPE's nor "%".
+    """
+    check = event.kind is EventKind.INTERMEDIATE_CHECK
+    source = ObservationSource.INTERMEDIATE_CHECK if check else ObservationSource.CERTIFICATE
+    found: list[ErrorObservation] = []
+    for point in event.points:
+        if point.unit not in {legal.mpe.unit, "%"}:
+            raise LegalDataError(
+                "unit", point.unit, f"event {event.id}: give errors in {legal.mpe.unit} or in % of the test point"
+            )
+        for stage, error in _stages(point):
+            found.append(
+                ErrorObservation(
+                    instrument=event.instrument,
+                    channel=legal.channel,
+                    t_ns=instant_of(event.completed, utc_offset_minutes),
+                    error=error,
+                    standard_uncertainty=(
+                        None
+                        if point.expanded_uncertainty is None
+                        else point.expanded_uncertainty / point.coverage_factor
+                    ),
+                    test_point=point.test_point,
+                    unit=point.unit,
+                    source=source,
+                    stage=stage,
+                    event=event.id,
+                )
+            )
+    return tuple(found)
+
+
+def _stages(point: EventPoint) -> list[tuple[ObservationStage, float]]:
+    stages = []
+    if point.as_found is not None:
+        stages.append((ObservationStage.AS_FOUND, point.as_found))
+    if point.as_left is not None and point.as_left != point.as_found:
+        stages.append((ObservationStage.AS_LEFT, point.as_left))
+    return stages
