@@ -29,7 +29,8 @@ class Children:
 
     def __init__(self, logs: Path) -> None:
         logs.mkdir(parents=True, exist_ok=True)
-        self._logs = logs
+        self.logs = logs
+        """Where the log files are."""
         self._children: list[_Child] = []
 
     def start(self, name: str, *arguments: str) -> None:
@@ -57,7 +58,7 @@ class Children:
             child.deaths += 1
             if child.deaths >= _TOO_MANY_DEATHS:
                 raise CommandError(
-                    f"{child.name} has ended {child.deaths} times (last status {status}):\n{self._tail(child.name)}"
+                    f"{child.name} has ended {child.deaths} times (last status {status}):\n{self.tail(child.name)}"
                 )
             child.process = self._spawn(child.name, child.argv)
             lines.append(f"{child.name} ended with status {status} and was started again ({self._log(child.name)})")
@@ -92,7 +93,8 @@ class Children:
             )
 
     def _log(self, name: str) -> Path:
-        return self._logs / f"{name}.log"
+        return self.logs / f"{name}.log"
 
-    def _tail(self, name: str) -> str:
+    def tail(self, name: str) -> str:
+        """The last lines of a child's log."""
         return "\n".join(self._log(name).read_text("utf-8", "replace").splitlines()[-_TAIL:])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +126,7 @@ def write_configurations(
 
 def _plain(tables: msgspec.Struct) -> Any:
     """Built-in types for TOML, which knows dates but no null."""
-    return _without_none(msgspec.to_builtins(tables, builtin_types=(datetime,), str_keys=True))
+    return _without_none(msgspec.to_builtins(tables, builtin_types=(date, datetime)))
 
 
 def _without_none(value: Any) -> Any:
