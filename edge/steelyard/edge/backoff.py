@@ -1,7 +1,7 @@
 """How long to leave alone what does not answer.
 
-One lost reply costs nothing: the next deadline is kept. From the second failure on the pauses double, so that a dead instrument
-takes no time from those that share its line.
+One lost reply costs nothing: the next deadline is kept. From the second failure on the pauses double, so that a dead
+instrument takes no time from those that share its line.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The name of one run of a gateway.
 
-The counter is kept in the spool and orders boots without a clock; the random part tells two spools apart (one restored from a
-backup counts the same numbers again).
+The counter is kept in the spool and orders boots without a clock; the random part tells two spools apart (one
+restored from a backup counts the same numbers again).
 """
 
 from __future__ import annotations

@@ -58,8 +58,8 @@ class RequestDecoder:
     def decode(self, registers: bytes) -> tuple[list[float | None], list[int]]:
         """Values in the profile's units and their statuses, in the order of the request's channels.
 
-        A value is ``raw * scale + offset``. One outside [low, high] is kept and marked OUT_OF_RANGE; one that is no finite
-        number, or the profile's mark for "not available", is None with NOT_A_NUMBER.
+        A value is ``raw * scale + offset``. One outside [low, high] is kept and marked OUT_OF_RANGE; one that is no
+        finite number, or the profile's mark for "not available", is None with NOT_A_NUMBER.
 
         Args:
             registers: exactly two bytes for each register of the request, high byte first.

@@ -1,6 +1,7 @@
 """Rounds to numbered, signed frames.
 
-Numbers have no gaps within a boot: a frame gets its number here, and from here on it either reaches the spool or the boot ends.
+Numbers have no gaps within a boot: a frame gets its number here, and from here on it either reaches the spool or the
+boot ends.
 """
 
 from __future__ import annotations
@@ -75,9 +76,7 @@ class FrameMaker:
             blocks=blocks,
         )
         try:
-            message = sign1(encode_frame(frame), self._key)
-            if len(message) > MAX_FRAME_BYTES:
-                raise FrameTooLarge("frame", len(message), f"at most {MAX_FRAME_BYTES} bytes once signed")
+            message = _sign(encode_frame(frame), self._key)
         except FrameTooLarge:
             if len(blocks) < 2:
                 raise
@@ -85,3 +84,10 @@ class FrameMaker:
             return [*self.make(blocks[:half]), *self.make(blocks[half:])]
         self._seq += 1
         return [SignedFrame(boot=self._boot.counter, seq=self._seq, message=message)]
+
+
+def _sign(payload: bytes, key: SigningKey) -> bytes:
+    message = sign1(payload, key)
+    if len(message) > MAX_FRAME_BYTES:
+        raise FrameTooLarge("frame", len(message), f"at most {MAX_FRAME_BYTES} bytes once signed")
+    return message

@@ -10,7 +10,7 @@ from steelyard.contracts.frame import Block
 from steelyard.contracts.reading import Quality
 from steelyard.edge.backoff import Backoff
 from steelyard.edge.decoder import RequestDecoder
-from steelyard.edge.errors import DeviceException, NoReply, NotConnected, ReadError
+from steelyard.edge.errors import DeviceException, NotConnected, ReadError
 from steelyard.edge.planner import plan
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 STEADY_POLLS = 3
-"""Good polls in a row after which an instrument counts as answering again: one that flutters gives one line, not hundreds."""
+"""Good polls in a row after which an instrument answers again: one that flutters gives one line, not hundreds."""
 
 _GOOD = int(Quality.GOOD)
 _CLOCK_UNSYNCED = int(Quality.CLOCK_UNSYNCED)

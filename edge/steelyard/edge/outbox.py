@@ -1,7 +1,8 @@
 """What to send next: frames fresh from the spool's thread, or the backlog from the disk.
 
-Live, a frame goes out from memory as soon as it is stored. Behind (after a restart, an outage, a missing receipt) frames are read
-back from the spool in order, and memory holds no more than a few batches of them, however long the outage was.
+Live, a frame goes out from memory as soon as it is stored. Behind (after a restart, an outage, a missing receipt)
+frames are read back from the spool in order, and memory holds no more than a few batches of them, however long the
+outage was.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ MAX_FRESH = 256
 class Outbox:
     """The frames that follow the window's cursor.
 
-    The spool's thread tells what it stored and what it read back in the order in which it did so; that order is what makes
-    "nothing was left to read" mean "whatever is stored from now on is all there is".
+    The spool's thread tells what it stored and what it read back in the order in which it did so; that order is what
+    makes "nothing was left to read" mean "whatever is stored from now on is all there is".
     """
 
     def __init__(self, window: SendWindow) -> None:
@@ -52,7 +53,7 @@ class Outbox:
         return self._reads
 
     def read(self, ticket: int, frames: list[SignedFrame]) -> None:
-        """The spool gave `frames` for a read after the cursor; results of a read ordered before going back are ignored."""
+        """The spool gave `frames` after the cursor; what was ordered before going back is ignored."""
         if ticket != self._reads or not self._reading:
             return
         self._reading = False

@@ -1,7 +1,8 @@
 """Which registers to ask for in one request.
 
-One request per value made an SDM630 at 9600 baud take 2.34 s a round; three requests with the gaps between them filled take
-0.41 s. How many registers an instrument gives at once, and how many unused ones may be read along, stands in its profile.
+One request per value made an SDM630 at 9600 baud take 2.34 s a round; three requests with the gaps between them
+filled take 0.41 s. How many registers an instrument gives at once, and how many unused ones may be read along, stands
+in its profile.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ REGISTERS = 65_536
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadRequest:
-    """One read: `count` registers from the 0-based address `register` by `function` (3 or 4), for `channels` in register order."""
+    """One read: `count` registers from the 0-based `register` by `function` (3 or 4), `channels` in their order."""
 
     function: int
     register: int
@@ -41,7 +42,8 @@ def plan(channels: Sequence[ChannelProfile], limits: ReadLimits) -> tuple[ReadRe
 
     Args:
         channels: what to read; their registers do not overlap.
-        limits: of the instrument: `max_registers` in one request, `max_gap` unused registers read along between two channels.
+        limits: of the instrument: `max_registers` in one request, `max_gap` unused registers read along between two
+        channels.
 
     Raises:
         PlanError: a channel needs more registers than one request may have, or lies outside the address space.

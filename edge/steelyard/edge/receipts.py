@@ -1,7 +1,7 @@
 """Which receipts to believe.
 
-A frame is forgotten on a receipt that ingest signed, for this gateway, for a boot of ours, and for no more than was sent. Anything
-else is ignored and logged: a forged receipt would make a gateway throw its evidence away.
+A frame is forgotten on a receipt that ingest signed, for this gateway, for a boot of ours, and for no more than was
+sent. Anything else is ignored and logged: a forged receipt would make a gateway throw its evidence away.
 """
 
 from __future__ import annotations

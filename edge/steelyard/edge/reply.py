@@ -1,9 +1,10 @@
 """The strict guard: which bytes are the reply to a request, and which are not.
 
-Modbus Messaging on TCP/IP Implementation Guide V1.0b, 3.1.3 (MBAP header) and Modbus Application Protocol V1.1b3, 6.3, 6.4
-and 7. Everything in the header and the byte count is known before the reply comes, so the only question is whether it is
-that: anything less is waited for, anything else is refused. Libraries are more generous and turn too few registers, lying
-byte counts or another function's answer into values.
+Modbus Messaging on TCP/IP Implementation Guide V1.0b, 3.1.3 (MBAP header) and Modbus Application Protocol V1.1b3,
+6.3, 6.4 and 7. Everything in the header and the byte count is known before the reply comes, so the only question is
+whether it is
+that: anything less is waited for, anything else is refused. Libraries are more generous and turn too few registers,
+lying byte counts or another function's answer into values.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ def register_bytes(received: bytes, expected: ExpectedReply) -> bytes | None:
         expected: the one right reply.
 
     Returns:
-        The register values as they came (two bytes each, high byte first), or None while `received` is only a beginning.
+        The register values as they came (two bytes each, high byte first), or None while `received` is only a
+        beginning.
 
     Raises:
         MalformedReply: `received` cannot become the expected reply, whatever may follow.

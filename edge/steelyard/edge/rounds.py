@@ -1,7 +1,7 @@
 """Which rounds are complete.
 
-Instruments answer at their own pace; a round is complete when each of its instruments has been read in it or has missed it.
-Rounds are handed on in order, so an instrument's times never run backwards from one frame to the next.
+Instruments answer at their own pace; a round is complete when each of its instruments has been read in it or has
+missed it. Rounds are handed on in order, so an instrument's times never run backwards from one frame to the next.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Rounds:
         return self._complete(min(self._reached.values()))
 
     def flush(self) -> list[CompletedRound]:
-        """End: hand on what is there; instruments that did not come to report have missed nothing, their block is absent."""
+        """End: hand on what is there; who did not come to report has missed nothing, its block is absent."""
         rounds = [
             CompletedRound(number=number, blocks=self._sorted(self._open[number]), missed=())
             for number in sorted(self._open)

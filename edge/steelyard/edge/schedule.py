@@ -1,10 +1,11 @@
 """When to poll: absolute deadlines.
 
-A loop that sleeps after its work drifts by the work's duration (2 to 5 % measured). Here round `k` is due at ``start + k *
-period`` whatever happened before, an instrument is never asked twice at a time, and a deadline that nobody kept is counted.
+A loop that sleeps after its work drifts by the work's duration (2 to 5 % measured). Here round `k` is due at ``start
++ k * period`` whatever happened before, an instrument is never asked twice at a time, and a deadline that nobody kept
+is counted.
 
-Instants are nanoseconds of the monotonic clock, so a step of the wall clock moves no deadline. While a scaled clock catches
-up with the wall clock one period holds, afterwards another: hence segments.
+Instants are nanoseconds of the monotonic clock, so a step of the wall clock moves no deadline. While a scaled clock
+catches up with the wall clock one period holds, afterwards another: hence segments.
 """
 
 from __future__ import annotations
@@ -70,8 +71,8 @@ class Schedule:
     def following(self, done: int, now_ns: int, offset_ns: int = 0) -> Following:
         """What comes after round `done` ended at `now_ns`.
 
-        A deadline that passed meanwhile is kept late as long as the one after it has not passed too; otherwise the instrument
-        joins at the latest one, and those between are missed.
+        A deadline that passed meanwhile is kept late as long as the one after it has not passed too; otherwise the
+        instrument joins at the latest one, and those between are missed.
         """
         following = done + 1
         latest = self.latest_due(now_ns, offset_ns)

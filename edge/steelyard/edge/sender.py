@@ -1,7 +1,7 @@
 """The sender: from the spool to the broker, in order, until the receipt.
 
-Its decisions are the window's and the outbox's; this is the shell that owns the connection. Everything but the broker's callbacks
-runs in the event loop.
+Its decisions are the window's and the outbox's; this is the shell that owns the connection. Everything but the
+broker's callbacks runs in the event loop.
 """
 
 from __future__ import annotations

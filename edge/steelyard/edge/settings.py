@@ -104,7 +104,10 @@ class EdgeSettings(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstrumentConfig:
-    """An instrument with its profile read and its defaults filled in; `period_s`, `timeout_s` in seconds of the clock and of real time."""
+    """An instrument with its profile read and its defaults filled in.
+
+    `period_s` seconds between two polls, `timeout_s` seconds that it may take to connect or to answer.
+    """
 
     id: InstrumentId
     profile: Profile
@@ -156,7 +159,11 @@ def load_settings(path: Path) -> EdgeSettings:
 
 
 def load_config(path: Path) -> EdgeConfig:
-    """Read the configuration file and every file it names; SettingsError, KeyFormatError or ProfileError if one is not right."""
+    """Read the configuration file and every file it names.
+
+    Raises:
+        SettingsError, KeyFormatError, ProfileError: naming the file, the key, the value and the remedy.
+    """
     settings = load_settings(path)
     directory = path.resolve().parent
     return EdgeConfig(
@@ -233,31 +240,39 @@ def _check(settings: EdgeSettings) -> None:
         raise SettingsError("poll.timeout_s", settings.poll.timeout_s, "choose 0.001 to 60 seconds")
     if not 0 <= settings.poll.stagger_s <= 1:
         raise SettingsError("poll.stagger_s", settings.poll.stagger_s, "choose 0 to 1 second")
-    for name, value, low in (
-        ("spool.max_frames", settings.spool.max_frames, 1),
-        ("spool.max_bytes", settings.spool.max_bytes, 2**20),
-        ("spool.ballast_bytes", settings.spool.ballast_bytes, 0),
-        ("spool.min_free_bytes", settings.spool.min_free_bytes, 0),
-    ):
-        if value < low:
-            raise SettingsError(name, value, f"must be at least {low}")
+    _check_spool(settings.spool)
     if not settings.instruments:
         raise SettingsError("instrument", [], "a gateway reads at least one instrument: add an [[instrument]] table")
     seen: set[str] = set()
     for number, instrument in enumerate(settings.instruments):
         where = f"instrument[{number}]"
-        parse_instrument_id(instrument.id, f"{where}.id")
+        _check_instrument(where, instrument)
         if instrument.id in seen:
             raise SettingsError(f"{where}.id", instrument.id, "stands in this file twice; rename one")
         seen.add(instrument.id)
-        if not instrument.host:
-            raise SettingsError(f"{where}.host", instrument.host, "give the instrument's name or address")
-        if not 1 <= instrument.port <= 65_535:
-            raise SettingsError(f"{where}.port", instrument.port, "choose 1 to 65535")
-        if not 0 <= instrument.unit <= 255:
-            raise SettingsError(f"{where}.unit", instrument.unit, "choose 0 to 255")
-        if instrument.period_s is not None:
-            _check_period(f"{where}.period_s", instrument.period_s)
+
+
+def _check_spool(settings: SpoolSettings) -> None:
+    for name, value, low in (
+        ("spool.max_frames", settings.max_frames, 1),
+        ("spool.max_bytes", settings.max_bytes, 2**20),
+        ("spool.ballast_bytes", settings.ballast_bytes, 0),
+        ("spool.min_free_bytes", settings.min_free_bytes, 0),
+    ):
+        if value < low:
+            raise SettingsError(name, value, f"must be at least {low}")
+
+
+def _check_instrument(where: str, instrument: InstrumentSettings) -> None:
+    parse_instrument_id(instrument.id, f"{where}.id")
+    if not instrument.host:
+        raise SettingsError(f"{where}.host", instrument.host, "give the instrument's name or address")
+    if not 1 <= instrument.port <= 65_535:
+        raise SettingsError(f"{where}.port", instrument.port, "choose 1 to 65535")
+    if not 0 <= instrument.unit <= 255:
+        raise SettingsError(f"{where}.unit", instrument.unit, "choose 0 to 255")
+    if instrument.period_s is not None:
+        _check_period(f"{where}.period_s", instrument.period_s)
 
 
 def _check_period(field: str, period_s: float) -> None:

@@ -1,10 +1,11 @@
 """The spool: frames that wait for their receipt, in SQLite.
 
-WAL with synchronous=FULL lost nothing in 24 power cuts where NORMAL lost hundreds of commits; locking_mode=EXCLUSIVE keeps the
-WAL index out of shared memory, where a full disk ends the process with SIGBUS. The settings are asserted, not assumed.
+WAL with synchronous=FULL lost nothing in 24 power cuts where NORMAL lost hundreds of commits; locking_mode=EXCLUSIVE
+keeps the WAL index out of shared memory, where a full disk ends the process with SIGBUS. The settings are asserted,
+not assumed.
 
-One thread uses a Spool. Frames are kept under ``boot counter * 2^40 + seq``: the order of sending is the order of the key, and
-a receipt deletes one range of it.
+One thread uses a Spool. Frames are kept under ``boot counter * 2^40 + seq``: the order of sending is the order of the
+key, and a receipt deletes one range of it.
 """
 
 from __future__ import annotations
@@ -42,8 +43,10 @@ _SETTINGS: Final = (
 _SCHEMA: Final = (
     "CREATE TABLE boot (counter INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT",
     "CREATE TABLE frame (number INTEGER PRIMARY KEY, message BLOB NOT NULL) STRICT",
-    "CREATE TABLE gap (number INTEGER PRIMARY KEY, boot INTEGER NOT NULL, cause TEXT NOT NULL, from_ns INTEGER NOT NULL, "
-    "to_ns INTEGER NOT NULL, polls INTEGER NOT NULL) STRICT",
+    """CREATE TABLE gap (
+        number INTEGER PRIMARY KEY, boot INTEGER NOT NULL, cause TEXT NOT NULL,
+        from_ns INTEGER NOT NULL, to_ns INTEGER NOT NULL, polls INTEGER NOT NULL
+    ) STRICT""",
 )
 
 
@@ -139,7 +142,8 @@ class Spool:
         if row is None or row[0] != expected:
             found = None if row is None else row[0]
             raise SpoolUnsafe(
-                f"{self.path}: SQLite says {name} = {found!r}, it must be {expected!r}: use a local disk and SQLite 3.37 or later"
+                f"{self.path}: SQLite says {name} = {found!r}, it must be {expected!r}: "
+                "use a local disk and SQLite 3.37 or later"
             )
 
     def _lay_ballast(self) -> bool:

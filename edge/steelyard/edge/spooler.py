@@ -46,7 +46,7 @@ class _Work:
 
 
 class Spooler:
-    """Runs a spool in a thread of its own. All methods may be called from any thread and return at once, but for `stop`.
+    """Runs a spool in a thread of its own; but for `stop`, every method returns at once and may be called anywhere.
 
     Args:
         spool: to be used by this thread alone from `start` on.
@@ -105,13 +105,13 @@ class Spooler:
             self._wake.notify()
 
     def read(self, order: ReadOrder) -> None:
-        """Call `order.deliver` (in this thread) with the frames that were ordered; not at all if the spool cannot be read."""
+        """Call `order.deliver` (in this thread) with the frames that were ordered."""
         with self._wake:
             self._work.reads.append(order)
             self._wake.notify()
 
     def stop(self, timeout_s: float) -> bool:
-        """Store what was given, close the spool, end the thread; False when that took longer than `timeout_s` seconds."""
+        """Store what was given, close the spool, end the thread; False when `timeout_s` seconds did not do."""
         with self._wake:
             self._stopping = True
             self._wake.notify()

@@ -1,7 +1,8 @@
 """Which frames are on their way, and when to send them again.
 
-Frames are sent in order; those sent and not yet receipted are bounded in number and bytes. When no receipt comes for a while,
-or the connection was lost, everything after the last receipt is sent again (go-back-N): ingest stores a repeated frame once.
+Frames are sent in order; those sent and not yet receipted are bounded in number and bytes. When no receipt comes for
+a while, or the connection was lost, everything after the last receipt is sent again (go-back-N): ingest stores a
+repeated frame once.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ NOTHING = FrameNumber(boot=0, seq=0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowLimits:
-    """Bounds of what is under way, and nanoseconds without a receipt after which it is sent again, doubled each time."""
+    """Bounds of what is under way; nanoseconds without a receipt until it is sent again, doubled each time."""
 
     max_frames: int = 1024
     max_bytes: int = 8 * 2**20
