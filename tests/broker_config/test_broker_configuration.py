@@ -23,9 +23,9 @@ from steelyard.contracts.topics import PREFIX, acl_rules
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 HOUSE = Path(__file__).parents[2] / "broker_config"
 SERVER_TLS = ServerTls(
-    ca="/mosquitto/certificates/ca.crt",
-    certificate="/mosquitto/certificates/server.crt",
-    key="/mosquitto/certificates/server.key",
+    ca="/mosquitto/tls/ca.crt",
+    certificate="/mosquitto/tls/server.crt",
+    key="/mosquitto/tls/server.key",
     acl="/mosquitto/config/acl",
 )
 short_names = st.from_regex(re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,29}[a-z0-9])?"), fullmatch=True)
