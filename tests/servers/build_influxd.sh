@@ -37,8 +37,9 @@ cat > cargo-lenient <<'SH'
 exec cargo "$@" --package flux --no-default-features --features cffi
 SH
 chmod +x cargo-lenient
-# RUSTUP_TOOLCHAIN: its toolchain file asks for an old compiler that is not there.
-CARGO="$PWD/cargo-lenient" RUSTUP_TOOLCHAIN="${RUSTUP_TOOLCHAIN:-stable}" PKG_CONFIG="$PWD/pkg-config" \
+# Its toolchain file asks for an old compiler that is not there: take the one that is.
+toolchain="${RUSTUP_TOOLCHAIN:-$(rustup default 2> /dev/null | cut -d ' ' -f 1)}"
+CARGO="$PWD/cargo-lenient" RUSTUP_TOOLCHAIN="${toolchain:-stable}" PKG_CONFIG="$PWD/pkg-config" \
     go build -mod=mod -tags sqlite_json,sqlite_foreign_keys -ldflags "-X main.version=$version" \
     -o influxd github.com/influxdata/influxdb/v2/cmd/influxd
 

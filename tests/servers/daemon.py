@@ -46,6 +46,11 @@ class Daemon:
             raise RuntimeError(f"{self.command[0]} was never started")
         return self._process.pid
 
+    @property
+    def exit_status(self) -> int | None:
+        """What the last process ended with: its own status, or minus the signal; None while it runs."""
+        return None if self._process is None else self._process.poll()
+
     def start(self) -> None:
         """Start the server and wait until it answers; nothing to do when it runs."""
         if self.running:

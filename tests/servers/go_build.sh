@@ -1,6 +1,8 @@
 # What the two build scripts beside this file share: a cache, a lock, a workshop that is swept afterwards.
 # Sourced, not run. Everything but the path of the finished binary goes to stderr.
 
+# Where Go and Rust install themselves, for shells whose PATH does not know it.
+PATH="$PATH:/usr/local/go/bin:$HOME/.cargo/bin"
 cache="${STEELYARD_CACHE:-$HOME/.cache/steelyard}"
 
 # Prints the path and succeeds when the binary is there; with --where, ends the script either way.

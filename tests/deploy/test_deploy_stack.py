@@ -1,0 +1,134 @@
+"""Every command of docker-compose.yml, run outside containers against real servers, until a value is on the console."""
+
+import json
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deploy.compose_file import mounts, services
+from deploy.stack_outside import StackOutside
+from servers.influxdb import InfluxBucket
+from servers.mosquitto import Mosquitto
+
+SERVERS_OF_OTHERS = {"mosquitto", "influxdb", "postgres"}
+"""Started by fixtures: their images are not ours."""
+
+
+@pytest.fixture
+def ports(free_port: Callable[[], int]) -> dict[str, int]:
+    return {name: free_port() for name in ("mosquitto", "instruments", "api")}
+
+
+@pytest.fixture
+def stack(
+    tmp_path: Path,
+    ports: dict[str, int],
+    postgres_url: str,
+    influxdb: InfluxBucket,
+) -> Iterator[StackOutside]:
+    influx = influxdb.url.removeprefix("http://")
+    addresses = {
+        'host = "mosquitto"\nport = 8883': f'host = "localhost"\nport = {ports["mosquitto"]}',
+        "listener 8883": f"listener {ports['mosquitto']} 127.0.0.1",
+        'host = "instruments"\nport = 5020': f'host = "127.0.0.1"\nport = {ports["instruments"]}',
+        "port = 5020": f"port = {ports['instruments']}",
+        "5020)": f"{ports['instruments']})",
+        "influxdb:8086/?org=steelyard&bucket=readings": f"{influx}/?org={influxdb.org}&bucket={influxdb.bucket}",
+        "port = 8080": f"port = {ports['api']}",
+    }
+    stack = StackOutside(root=tmp_path, addresses=addresses)
+    stack.makes_identity()
+    token = stack.secrets / "influxdb_token"
+    token.chmod(0o600)
+    token.write_text(influxdb.token)
+    # The password that was made is not that of the database here.
+    password = (stack.secrets / "postgres_password").read_text()
+    addresses[f"postgresql+pg8000://steelyard:{password}@postgres:5432/steelyard"] = postgres_url
+    yield stack
+    stack.stop_all()
+
+
+def _start_mosquitto(stack: StackOutside, factory: Callable[..., Mosquitto], port: int) -> None:
+    """Mosquitto with the very configuration that its container gets."""
+    inside = {target: source for source, target, _ in mounts(services()["mosquitto"])}
+    configuration = Path(__file__).parents[2] / inside["/mosquitto/config/mosquitto.conf"]
+    factory(stack.translated("mosquitto", configuration.read_text()), port=port)
+
+
+def test_identity_gives_each_service_its_own_keys_and_no_others(tmp_path: Path) -> None:
+    stack = StackOutside(root=tmp_path, addresses={})
+    stack.makes_identity()
+    private = {
+        path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*") if b"PRIVATE" in _bytes(path)
+    }
+    beside_the_authority = {str(path) for path in private if path.parts[0] != "authority"}
+    assert beside_the_authority == {
+        "broker/server.key", "gateway/client.key", "gateway/gateway.pem", "ingest/ingest.key", "ingest/ingest.pem",
+    }  # fmt: skip
+    assert all((tmp_path / "out" / path).stat().st_mode & 0o077 == 0 for path in private)
+    assert "@" not in (tmp_path / "out" / "gateway" / "edge.toml").read_text().split("\n", 1)[1]
+
+
+def test_identity_made_again_keeps_every_key(tmp_path: Path) -> None:
+    stack = StackOutside(root=tmp_path, addresses={})
+    stack.makes_identity()
+    before = {path: _bytes(path) for path in (tmp_path / "out").rglob("*")}
+    stack.makes_identity()
+    assert {path: _bytes(path) for path in (tmp_path / "out").rglob("*")} == before
+
+
+def _bytes(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""
+
+
+@pytest.mark.slow
+def test_every_command_of_the_stack_does_its_work(
+    stack: StackOutside, ports: dict[str, int], mosquitto_factory: Callable[..., Mosquitto]
+) -> None:
+    _start_mosquitto(stack, mosquitto_factory, ports["mosquitto"])
+    stack.run_once("registry")
+    ours = ["instruments", "ingest", "edge", "calibration", "api"]
+    assert set(ours) == set(services()) - SERVERS_OF_OTHERS - {"identity", "registry"}
+    for service in ours:
+        stack.start(service)
+
+    key = json.loads(
+        stack.run_here([
+            "steelyard", "registry", "key", "test", "--organization", "provincial", "--role", "planner", "--json",
+            "--config", stack.translated("registry", "/etc/steelyard/server.toml"),
+        ])
+    )["key"]  # fmt: skip
+    console = f"http://127.0.0.1:{ports['api']}"
+    instruments = _get(f"{console}/api/v1/instruments", key)["items"]
+    assert {item["id"] for item in instruments} == {"em-h-01", "em-h-01c", "pt-h-01", "pg-h-01", "tt-h-01", "ws-h-01"}
+
+    power = _until(lambda: _latest(console, key, "em-h-01", "power_total"), 30)
+    assert 30_000 < power < 90_000
+    pressure = _until(lambda: _latest(console, key, "pt-h-01", "pressure"), 30)
+    assert 0.7 < pressure < 0.9
+
+    assert stack.stop_all() == dict.fromkeys(ours, 0)
+
+
+def _get(url: str, key: str) -> Any:
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"})  # noqa: S310 - our own server
+    with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310 - likewise
+        return json.load(reply)
+
+
+def _latest(console: str, key: str, instrument: str, channel: str) -> float | None:
+    """The newest value of a channel, or None while there is none."""
+    items = _get(f"{console}/api/v1/instruments/{instrument}/channels", key)["items"]
+    return next((item.get("value") for item in items if item["id"] == channel), None)
+
+
+def _until(ask: Callable[[], float | None], seconds: float) -> float:
+    """Ask until there is an answer."""
+    deadline = time.monotonic() + seconds
+    while (answer := ask()) is None:
+        assert time.monotonic() < deadline, f"no value within {seconds:g} s"
+        time.sleep(0.2)
+    return answer
