@@ -47,7 +47,7 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Strict: a misspelt key is an error."""
 
 
-class OrganizationTable(_Table):
+class OrganizationTable(_Table, frozen=True):
     """``[[organization]]``."""
 
     id: str
@@ -56,7 +56,7 @@ class OrganizationTable(_Table):
     region: str
 
 
-class GatewayTable(_Table):
+class GatewayTable(_Table, frozen=True):
     """``[[gateway]]``."""
 
     id: str
@@ -64,7 +64,7 @@ class GatewayTable(_Table):
     public_key: str
 
 
-class LegalTable(_Table):
+class LegalTable(_Table, frozen=True):
     """``[instrument.legal]``: periods in calendar months, the range in the MPE's unit."""
 
     regime: Regime
@@ -79,7 +79,7 @@ class LegalTable(_Table):
     longest_period_months: int | None = None
 
 
-class InstrumentTable(_Table):
+class InstrumentTable(_Table, frozen=True):
     """``[[instrument]]``."""
 
     id: str
@@ -92,7 +92,7 @@ class InstrumentTable(_Table):
     legal: LegalTable | None = None
 
 
-class PairTable(_Table):
+class PairTable(_Table, frozen=True):
     """``[[pair]]``: uncertainty in the channel's unit, or in % of the value when `relative`."""
 
     instrument: str
@@ -104,7 +104,7 @@ class PairTable(_Table):
     relative: bool = False
 
 
-class PointTable(_Table):
+class PointTable(_Table, frozen=True):
     """``[[event.point]]``: errors and uncertainty in `unit`."""
 
     test_point: float
@@ -115,7 +115,7 @@ class PointTable(_Table):
     coverage_factor: float = 2.0
 
 
-class EventTable(_Table, rename={"points": "point"}):
+class EventTable(_Table, frozen=True, rename={"points": "point"}):
     """``[[event]]``: a past certificate."""
 
     id: str
@@ -130,6 +130,7 @@ class EventTable(_Table, rename={"points": "point"}):
 
 class RegistryTables(
     _Table,
+    frozen=True,
     rename={
         "organizations": "organization",
         "gateways": "gateway",

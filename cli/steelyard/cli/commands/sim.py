@@ -9,7 +9,7 @@ from pathlib import Path
 from steelyard.cli.errors import CommandError
 from steelyard.cli.service import add_log_arguments, start_log, stop_on_signals
 from steelyard.contracts.clock import ClockSettings, make_clock
-from steelyard.firmware_sim.errors import SimulationError
+from steelyard.firmware_sim.errors import SimError
 from steelyard.firmware_sim.runner import Endpoint, run_sim_from_file
 
 
@@ -63,6 +63,6 @@ def run(arguments: argparse.Namespace) -> int:
             served_path=arguments.record,
             on_ready=ready,
         )
-    except SimulationError as error:
+    except SimError as error:
         raise CommandError(str(error)) from error
     return 0

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from steelyard.calibration.verification.work_orders import TERMINAL, WorkOrder
+from steelyard.calibration.verification.work_orders import WorkOrder
 from steelyard.cli.demo.layout import Layout
 from steelyard.cli.errors import CommandError
 from steelyard.cli.server_file import read_server_file
@@ -26,7 +26,7 @@ class Row:
     """One instrument's truth beside what is claimed.
 
     `true_error_over_mpe` at the judged instant; `crosses` when the true error leaves the MPE, or left it; `claimed` the
-    triggers of its open orders; `probability` P(error outside the MPE) of the newest assessment.
+    triggers of its orders; `probability` P(error outside the MPE) of the newest assessment.
     """
 
     instrument: str
@@ -114,13 +114,13 @@ def print_score(directory: Path, *, as_json: bool) -> int:
         wrong = sum(not row.right for row in rows)
         causes = sum(row.story != "quiet" for row in rows)
         orders = sum(len(row.claimed) for row in rows)
-        print(f"\n{len(rows)} instruments, {causes} with a cause, {orders} open orders, {wrong} wrong")
+        print(f"\n{len(rows)} instruments, {causes} with a cause, {orders} orders, {wrong} wrong")
     return 0 if all(row.right for row in rows) else 1
 
 
 def _claimed(orders: Sequence[WorkOrder], judged: JudgedInstrument) -> tuple[str, ...]:
-    open_orders = (order for order in orders if order.instrument == judged.instrument and order.state not in TERMINAL)
-    return tuple(sorted(order.trigger.value for order in open_orders))
+    """The triggers of all orders that were ever raised: one that was withdrawn had no cause either."""
+    return tuple(sorted({order.trigger.value for order in orders if order.instrument == judged.instrument}))
 
 
 def _crossing(judged: JudgedInstrument) -> date | None:
