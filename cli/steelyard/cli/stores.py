@@ -20,8 +20,8 @@ def stores_settings(server: ServerFile) -> StoresSettings:
 
 
 def ledger_path(server: ServerFile) -> Path:
-    """The ledger's file, relative to the configuration."""
-    return server.directory / stores_settings(server).ledger
+    """The ledger's file; like every store's, relative to the working directory."""
+    return Path(stores_settings(server).ledger)
 
 
 @contextmanager
