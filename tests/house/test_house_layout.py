@@ -1,6 +1,7 @@
 """The shape of the checkout: one namespace package from many roots, short modules, names that say something."""
 
 import re
+from pathlib import Path
 
 import pytest
 from house.source_tree import PARTS, ROOT, committed_files, python_files, text_files
@@ -86,3 +87,17 @@ def test_readme_and_docs_link_only_to_files_that_exist() -> None:
         if not (ROOT / path).parent.joinpath(target).exists()
     ]
     assert broken == []
+
+
+@pytest.mark.parametrize("index", ["docs/README.md", "docs/adr/README.md"])
+def test_index_names_every_page_beside_and_below_it(index: str) -> None:
+    folder = Path(index).parent
+    pages = {
+        path.relative_to(folder).as_posix()
+        for path in committed_files()
+        if path.suffix == ".md" and path.is_relative_to(folder) and path.name != "README.md"
+    }
+    if folder.name == "docs":  # decisions have an index of their own
+        pages = {page for page in pages if not page.startswith("adr/")}
+    text = (ROOT / index).read_text()
+    assert sorted(page for page in pages if f"]({page})" not in text) == []

@@ -2,6 +2,7 @@
 
 import tomllib
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 from house.source_tree import PARTS, ROOT
@@ -67,8 +68,10 @@ def test_every_part_is_packaged() -> None:
 
 def test_the_type_checker_looks_at_every_part() -> None:
     """`packages = ["steelyard"]` would find the first root of the namespace and stop there."""
-    assert set(_PROJECT["tool"]["mypy"]["packages"]) == {f"steelyard.{part}" for part in PARTS}
-    assert set(_PROJECT["tool"]["mypy"]["mypy_path"].split(":")) == set(PARTS)
+    settings = _PROJECT["tool"]["mypy"]
+    assert "packages" not in settings
+    assert {Path(place).parts[0] for place in settings["files"]} >= set(PARTS)
+    assert set(settings["mypy_path"].split(":")) >= set(PARTS)
 
 
 def test_the_license_is_apache_2_in_full() -> None:
