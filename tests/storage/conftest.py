@@ -1,0 +1,72 @@
+"""Frames and stores for the tests of storage."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from steelyard.contracts.frame import Block, ClockStatus, Frame
+from steelyard.contracts.identifiers import BootId, ChannelId, GatewayId, InstrumentId
+from steelyard.storage.readings import ReadingsStore, open_readings
+
+T0 = 1_790_000_000_000_000_000
+"""2026-09-21, UTC nanoseconds."""
+
+
+def _block(
+    instrument: str,
+    channels: Sequence[str],
+    t: Sequence[int],
+    values: Sequence[Sequence[float | None]],
+    status: Sequence[Sequence[int]] | None = None,
+) -> Block:
+    return Block(
+        instrument=InstrumentId(instrument),
+        channels=tuple(ChannelId(channel) for channel in channels),
+        t=tuple(t),
+        span_us=(3000,) * len(t),
+        values=tuple(tuple(row) for row in values),
+        status=tuple(tuple(row) for row in status or [[0] * len(t) for _ in channels]),
+    )
+
+
+def _frame(*blocks: Block, seq: int = 1, gateway: str = "gw-1", boot: str = "00000001-0a0b0c0d") -> Frame:
+    return Frame(
+        gateway=GatewayId(gateway),
+        boot=BootId(boot),
+        seq=seq,
+        sent=T0,
+        clock=ClockStatus(state="synced", error_ms=1.0),
+        blocks=blocks,
+    )
+
+
+@pytest.fixture(scope="session")
+def block() -> Callable[..., Block]:
+    """Make a block: ``block(instrument, channels, t, values[channel][time], status=all good)``."""
+    return _block
+
+
+@pytest.fixture(scope="session")
+def frame() -> Callable[..., Frame]:
+    """Make a frame of blocks: ``frame(*blocks, seq=1)``."""
+    return _frame
+
+
+@pytest.fixture(params=["embedded", "influxdb"])
+def readings_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a new, empty readings store of each kind."""
+    if request.param == "embedded":
+        return f"sqlite:///{tmp_path / 'readings.db'}"
+    bucket = request.getfixturevalue("influxdb")
+    (tmp_path / "token").write_text(f"{bucket.token}\n")
+    host = bucket.url.removeprefix("http://")
+    return f"influxdb://{host}/?org={bucket.org}&bucket={bucket.bucket}&token_file={tmp_path / 'token'}"
+
+
+@pytest.fixture
+def readings(readings_url: str) -> Iterator[ReadingsStore]:
+    """An open, empty readings store of each kind."""
+    store = open_readings(readings_url)
+    yield store
+    store.close()
