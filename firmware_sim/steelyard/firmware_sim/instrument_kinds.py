@@ -34,7 +34,7 @@ def build_models(
             raise ScenarioError(
                 f"instrument '{instrument.id}'.measurand",
                 name,
-                f"a {profile.kind} has the sensors {', '.join(sensors)}",
+                f"an instrument of kind {profile.kind} has the sensors {', '.join(sensors)}",
             )
     models = {ChannelId(name): model for name, model in build(builder).items()}
     for channel in profile.channels:

@@ -139,13 +139,18 @@ def _finite(part: object, path: str) -> None:
         case float() if not math.isfinite(part):
             raise ScenarioError(path, part, "must be finite")
         case msgspec.Struct():
-            for name in part.__struct_fields__:
-                _finite(getattr(part, name), f"{path}.{name}".lstrip("."))
+            for name, key in _fields(part):
+                _finite(getattr(part, name), f"{path}.{key}".lstrip("."))
         case tuple():
             for index, item in enumerate(part):
                 _finite(item, f"{path}[{index}]")
         case _:
             pass
+
+
+def _fields(part: msgspec.Struct) -> Iterable[tuple[str, str]]:
+    """Each field's name in the program and in the file."""
+    return zip(part.__struct_fields__, part.__struct_encode_fields__, strict=True)
 
 
 _DURATION_FIELDS = frozenset(
@@ -158,8 +163,8 @@ def _durations(part: object, path: str) -> None:
         for index, item in enumerate(part):
             _durations(item, f"{path}[{index}]")
     elif isinstance(part, msgspec.Struct):
-        for name in part.__struct_fields__:
-            value, inner = getattr(part, name), f"{path}.{name}".lstrip(".")
+        for name, key in _fields(part):
+            value, inner = getattr(part, name), f"{path}.{key}".lstrip(".")
             if name in _DURATION_FIELDS and value is not None:
                 parse_duration(value, inner)
             else:

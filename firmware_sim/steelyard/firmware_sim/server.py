@@ -96,7 +96,7 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         requests, self._buffer, sound = split_requests(self._buffer + data)
         for adu in requests:
-            if self._transport is None:
+            if self._transport is None or self._transport.is_closing():
                 return
             reply = self._site.reply(adu)
             for chunk in reply.chunks:
@@ -117,7 +117,7 @@ class _Connection(asyncio.Protocol):
             self._transport = None
 
     def _send(self, data: bytes) -> None:
-        if self._transport is None:  # the client has left meanwhile
+        if self._transport is None or self._transport.is_closing():  # the client has left meanwhile
             return
         self._transport.write(data)
         if self._transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
