@@ -32,6 +32,8 @@ OWNER = Owner(application_id=0x53745264, version=1)  # "StRd"
 _PIECE = 65_536
 
 _SCHEMA = """
+CREATE TABLE store (mark TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+INSERT INTO store VALUES (lower(hex(randomblob(8))));
 CREATE TABLE layout (
     id INTEGER PRIMARY KEY,
     instrument TEXT NOT NULL,
@@ -71,6 +73,12 @@ class EmbeddedReadings:
         self._lock = Lock()
         self._layouts: dict[tuple[InstrumentId, tuple[ChannelId, ...]], _Layout] = {}
         self._connection = connect(path, owner=OWNER, schema=_SCHEMA)
+
+    def identity(self) -> str:
+        """See ReadingsStore.identity."""
+        with self._lock, unavailable(self._path):
+            (mark,) = self._connection.execute("SELECT mark FROM store").fetchone()
+        return f"{self.url}#{mark}"
 
     def write(self, frames: Sequence[Frame]) -> None:
         """See ReadingsStore.write: one transaction, on disk when it returns."""

@@ -6,6 +6,7 @@ InfluxDB 2 maps a bucket to the InfluxQL database of the same name by itself.
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -24,6 +25,8 @@ from steelyard.storage.readings.influx_queries import (
     check_query,
     decoder,
     latest_query,
+    mark_line,
+    mark_query,
     read_buckets,
     read_latest,
     read_series,
@@ -101,21 +104,31 @@ class InfluxReadings:
         self._client: Any = InfluxDBClient(url=server, token=token, org=org, timeout=TIMEOUT_MS, retries=retries)
         self._writes: Any = WriteService(self._client.api_client)  # type: ignore[no-untyped-call]
 
+    def identity(self) -> str:
+        """See ReadingsStore.identity: the mark is a point of its own, gone when the bucket's data are."""
+        (found,) = self._ask(mark_query())
+        if not found:
+            self._send(mark_line(secrets.token_hex(8)))
+            (found,) = self._ask(mark_query())
+        return f"{self.url}#{found[0][1]}"
+
     def write(self, frames: Sequence[Frame]) -> None:
         """See ReadingsStore.write: InfluxDB answers when its log is on disk."""
         lines = list(frames_to_lines(frames))
         for first in range(0, len(lines), _LINES_A_REQUEST):
-            body = b"\n".join(lines[first : first + _LINES_A_REQUEST])
-            try:
-                self._writes.post_write(
-                    org=self._org,
-                    bucket=self._bucket,
-                    body=body,
-                    precision="ns",
-                    content_type="text/plain; charset=utf-8",
-                )
-            except (ApiException, HTTPError, OSError) as error:
-                self._raise_unavailable(error)
+            self._send(b"\n".join(lines[first : first + _LINES_A_REQUEST]))
+
+    def _send(self, body: bytes) -> None:
+        try:
+            self._writes.post_write(
+                org=self._org,
+                bucket=self._bucket,
+                body=body,
+                precision="ns",
+                content_type="text/plain; charset=utf-8",
+            )
+        except (ApiException, HTTPError, OSError) as error:
+            self._raise_unavailable(error)
 
     def series(self, instrument: InstrumentId, channel: ChannelId, start_ns: int, end_ns: int) -> Series:
         """See ReadingsStore.series."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from steelyard.contracts.identifiers import InstrumentId
 
+STORE = "steelyard_store"
+"""The measurement that holds the store's mark, and nothing else."""
 _LAST_NS = 2**63 - 2  # InfluxDB's own last instant, 2262-04-11
 
 
@@ -78,6 +80,16 @@ def latest_query(bucket: str, instrument: InstrumentId) -> str:
           |> last()
           |> keep(columns: ["_field", "_time", "_value"])
     """
+
+
+def mark_query() -> str:
+    """Ask for the store's mark."""
+    return f"SELECT mark FROM {STORE} WHERE time >= 0 AND time < 1"  # noqa: S608 - a name of ours
+
+
+def mark_line(made: str) -> bytes:
+    """Build the line that keeps the store's mark `made`, a word of hexadecimal digits."""
+    return f'{STORE} mark="{made}" 0'.encode()
 
 
 def check_query() -> str:

@@ -89,7 +89,15 @@ class ReadingsStore(Protocol):
     """
 
     url: str
-    """Which store this is, without secrets: names the view's cursor in the ledger."""
+    """Where the store is, without secrets."""
+
+    def identity(self) -> str:
+        """Return the name of this very store: its address and a mark that is made with it and is gone with it.
+
+        The ledger keeps under this name how far the store has been written. A store that was dropped and made anew at
+        the same address has another name, so it is written from the first frame on.
+        """
+        ...
 
     def write(self, frames: Sequence[Frame]) -> None:
         """Store all readings of `frames`, later ones winning: (instrument, channel, t) that is there is overwritten.
