@@ -68,8 +68,8 @@ def pair_differences(
     """Match each reading to the nearest one of the reference and take the difference.
 
     `t`, `reference_t` int64 ns strictly rising; values float64 of the same lengths, finite. Readings without a
-    reference within `tolerance_ns` (int64, one for each of `t`) are left out. `relative`: errors in % of the magnitude of the reference; readings at
-    reference zero are left out.
+    reference within `tolerance_ns` (int64, one for each of `t`) are left out. `relative`: errors in % of the magnitude
+    of the reference; readings at reference zero are left out.
     """
     if t.size == 0 or reference_t.size == 0:
         return PairDifferences(t=np.empty(0, np.int64), error=np.empty(0), reference=np.empty(0))

@@ -68,7 +68,7 @@ class ErrorEstimate:
     or "%" of the test point. `rate_per_year` +- `rate_standard_uncertainty` in `unit` per 365.25 days.
     `probability_out_of_tolerance` is P(error outside the MPE in use) at the assessment. `observation_count` and
     `last_observation_ns` say what it rests on, `drift_significant` whether the rate differs from zero with the
-    required confidence.
+    required confidence, `in_service` whether it was observed at work since the newest certificate.
     """
 
     channel: ChannelId
@@ -87,6 +87,7 @@ class ErrorEstimate:
     last_observation_ns: int
     forecast: Forecast
     jump: Jump | None = None
+    in_service: bool = False
 
     @property
     def expanded_uncertainty(self) -> float:

@@ -125,7 +125,8 @@ _OUTCOMES = frozenset({_S.PASSED, _S.FAILED, _S.LIMITED, _S.NOT_TESTABLE})
 class Evidence:
     """The numbers behind a trigger, as they were at `at_ns`.
 
-    `cause` is the finding's identity as in `WorkOrder.cause`, `sentence` says the numbers in words. Errors, uncertainty and MPE in `unit`; None where the trigger does not rest on one.
+    `cause` is the finding's identity as in `WorkOrder.cause`, `sentence` says the numbers in words. Errors,
+    uncertainty and MPE in `unit`; None where the trigger does not rest on one.
     """
 
     trigger: Trigger
@@ -247,8 +248,11 @@ def acknowledge(order: WorkOrder, *, who: str, role: Role, at_ns: int) -> OrderC
     )
 
 
-def join(order: WorkOrder, evidence: Evidence, *, who: str, why: str, at_ns: int) -> OrderChange:
-    """Let a new finding of the same trigger join an open order instead of raising a second one."""
+def join(order: WorkOrder, evidence: Evidence, *, due_date: date | None, who: str, why: str, at_ns: int) -> OrderChange:
+    """Let a new finding of the same trigger join an open order instead of raising a second one.
+
+    `due_date` is when the work should be done now. Raises TransitionRefused for an ended order or another trigger.
+    """
     if not order.open:
         raise TransitionRefused("state", order.state.value, "raise a new order; this one has ended")
     if evidence.trigger is not order.trigger:
@@ -257,6 +261,7 @@ def join(order: WorkOrder, evidence: Evidence, *, who: str, why: str, at_ns: int
         order,
         evidence=(*order.evidence, evidence),
         reason=evidence.sentence,
+        due_date=due_date,
         updated_ns=at_ns,
         revision=order.revision + 1,
     )

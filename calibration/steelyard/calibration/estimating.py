@@ -1,0 +1,180 @@
+"""From tracks to error estimates: the engine run over a whole fleet, its results back in the law's units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from steelyard.calibration.engine.change import ChangeDesign, decision_interval
+from steelyard.calibration.engine.drift import ErrorRecord, SuddenChange, filter_fleet
+from steelyard.calibration.engine.forecast import (
+    COVERAGE_FACTOR_95,
+    DAYS_PER_YEAR,
+    ErrorForecast,
+    forecast,
+    rate_significance,
+)
+from steelyard.calibration.engine.priors import OBSERVED_RATE_FACTOR
+from steelyard.calibration.engine.state import DriftParameters, ErrorState
+from steelyard.calibration.settings import CalibrationSettings
+from steelyard.calibration.tracks import YEAR_NS, Scale, Track, limits_of, scale_of
+from steelyard.calibration.verification.assessment import ErrorEstimate, Forecast, Jump
+from steelyard.calibration.verification.mpe import Limits
+from steelyard.calibration.verification.observations import ObservationStage
+from steelyard.calibration.verification.regime import LegalStatus
+
+CUSUM_REFERENCE_VALUE = 0.5
+"""Sigma; makes the chart most sensitive to a lasting shift by one sigma of the daily means."""
+_FORECAST_STEP_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimated:
+    """What the engine found about one instrument: state and parameters (arrays of length 1), sudden changes."""
+
+    legal: LegalStatus
+    track: Track
+    state: ErrorState
+    parameters: DriftParameters
+    changes: tuple[SuddenChange, ...]
+
+
+def change_design(settings: CalibrationSettings) -> ChangeDesign:
+    """The jump detector that daily data and the stated rate of false alarms ask for."""
+    h = decision_interval(CUSUM_REFERENCE_VALUE, settings.false_jump_years * DAYS_PER_YEAR)
+    return ChangeDesign(k=CUSUM_REFERENCE_VALUE, h=h)
+
+
+def estimate_fleet(tracks: Sequence[tuple[LegalStatus, Track]], design: ChangeDesign) -> list[Estimated]:
+    """Filter all tracks at once."""
+    if not tracks:
+        return []
+    parameters = _parameters([track for _, track in tracks])
+    fleet = filter_fleet(_padded([track for _, track in tracks]), parameters, design)
+    changes: dict[int, list[SuddenChange]] = {}
+    for change in fleet.changes:
+        changes.setdefault(change.row, []).append(change)
+    found = []
+    for row, (legal, track) in enumerate(tracks):
+        this = np.array([row], dtype=np.intp)
+        found.append(
+            Estimated(
+                legal=legal,
+                track=track,
+                state=fleet.state.take(this),
+                parameters=parameters.take(this),
+                changes=tuple(changes.get(row, ())),
+            )
+        )
+    return found
+
+
+def estimates_at(
+    found: Sequence[Estimated], jumps_since_ns: Sequence[int], *, now_ns: int, settings: CalibrationSettings
+) -> list[ErrorEstimate]:
+    """Carry the states to `now_ns` and forecast from there, all instruments at once; results in the MPE's units.
+
+    `jumps_since_ns` is from when on each instrument's jumps count. An instrument observed later than `now_ns` is
+    carried to that observation's time.
+    """
+    if not found:
+        return []
+    state = ErrorState(
+        **{f.name: np.concatenate([getattr(one.state, f.name) for one in found]) for f in fields(ErrorState)}
+    )
+    parameters = DriftParameters(
+        **{f.name: np.concatenate([getattr(one.parameters, f.name) for one in found]) for f in fields(DriftParameters)}
+    )
+    scales = [scale_of(one.legal.mpe, one.track.last) for one in found]
+    limits = [limits_of(one.legal.mpe, one.track.last, in_use=True) for one in found]
+    pairs = list(zip(limits, scales, strict=True))
+    days = np.append(np.arange(0.0, settings.horizon_days, _FORECAST_STEP_DAYS), float(settings.horizon_days))
+    ahead = forecast(
+        state,
+        parameters,
+        now=np.maximum(now_ns / YEAR_NS, state.t),
+        days=days,
+        lower=np.array([(limit.lower - scale.centre) / scale.half_width for limit, scale in pairs]),
+        upper=np.array([(limit.upper - scale.centre) / scale.half_width for limit, scale in pairs]),
+    )
+    significant = rate_significance(state) >= settings.drift_significance
+    return [
+        _estimate(one, ahead, row, pairs[row], drifting=bool(significant[row]), since_ns=jumps_since_ns[row])
+        for row, one in enumerate(found)
+    ]
+
+
+def _estimate(
+    found: Estimated, ahead: ErrorForecast, row: int, pair: tuple[Limits, Scale], *, drifting: bool, since_ns: int
+) -> ErrorEstimate:
+    limits, scale = pair
+    last, width = found.track.last, scale.half_width
+    mean = ahead.mean[:, row] * width + scale.centre
+    u = ahead.standard_uncertainty[:, row] * width
+    return ErrorEstimate(
+        channel=found.legal.channel,
+        test_point=last.test_point,
+        test_point_unit=found.legal.mpe.unit,
+        unit=last.unit,
+        error=float(mean[0]),
+        standard_uncertainty=float(u[0]),
+        mpe_lower=limits.lower,
+        mpe_upper=limits.upper,
+        rate_per_year=float(found.state.rate[0]) * width,
+        rate_standard_uncertainty=float(np.sqrt(found.state.v_rr[0])) * width,
+        drift_significant=drifting,
+        probability_out_of_tolerance=float(ahead.probability[0, row]),
+        observation_count=len(found.track.t),
+        last_observation_ns=last.t_ns,
+        forecast=Forecast(
+            days=tuple(ahead.days.tolist()),
+            mean=tuple(mean.tolist()),
+            lower=tuple((mean - COVERAGE_FACTOR_95 * u).tolist()),
+            upper=tuple((mean + COVERAGE_FACTOR_95 * u).tolist()),
+            probability=tuple(ahead.probability[:, row].tolist()),
+        ),
+        jump=_largest_jump(found.changes, width, since_ns),
+        in_service=last.stage is ObservationStage.IN_SERVICE,
+    )
+
+
+def _largest_jump(changes: Sequence[SuddenChange], width: float, since_ns: int) -> Jump | None:
+    counted = [change for change in changes if change.t * YEAR_NS >= since_ns]
+    if not counted:
+        return None
+    largest = max(counted, key=lambda change: abs(change.size))
+    return Jump(
+        t_ns=round(largest.t * YEAR_NS),
+        detected_ns=round(largest.detected_t * YEAR_NS),
+        size=largest.size * width,
+        standard_uncertainty=largest.standard_uncertainty * width,
+    )
+
+
+def _parameters(tracks: Sequence[Track]) -> DriftParameters:
+    def array(values: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        return np.array(values, dtype=np.float64)
+
+    return DriftParameters(
+        level_mean=array([track.expected for track in tracks]),
+        level=array([track.prior.level for track in tracks]),
+        rate=array([track.prior.rate * (OBSERVED_RATE_FACTOR if any(track.pair) else 1.0) for track in tracks]),
+        wander=array([track.prior.wander for track in tracks]),
+        rate_wander=array([track.prior.rate_wander for track in tracks]),
+        noise=array([track.prior.noise for track in tracks]),
+        reference=array([track.reference for track in tracks]),
+    )
+
+
+def _padded(tracks: Sequence[Track]) -> ErrorRecord:
+    n, k = len(tracks), max(len(track.t) for track in tracks)
+    t, error, noise = np.zeros((n, k)), np.zeros((n, k)), np.ones((n, k))
+    pair, adjusted = np.zeros((n, k), np.bool_), np.zeros((n, k), np.bool_)
+    for row, track in enumerate(tracks):
+        used = slice(0, len(track.t))
+        t[row, used], error[row, used], noise[row, used] = track.t, track.error, track.noise
+        pair[row, used], adjusted[row, used] = track.pair, track.adjusted
+    count = np.array([len(track.t) for track in tracks], dtype=np.intp)
+    return ErrorRecord(t=t, error=error, noise=noise, pair=pair, adjusted=adjusted, count=count)

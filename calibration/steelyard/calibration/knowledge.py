@@ -1,0 +1,147 @@
+"""What the service knows of each instrument, learnt from its record and learnt again when the record grows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from steelyard.calibration.errors import CalibrationError
+from steelyard.calibration.estimating import Estimated, change_design, estimate_fleet, estimates_at
+from steelyard.calibration.observing import usable_pairs
+from steelyard.calibration.ports import RecordSize, RegistryPort, VerificationPort
+from steelyard.calibration.settings import CalibrationSettings
+from steelyard.calibration.tracks import InstrumentRecord, Track, build_track
+from steelyard.calibration.verification.assessment import ErrorEstimate
+from steelyard.calibration.verification.certificates import certificate_observations
+from steelyard.calibration.verification.due_date import due_dates, instant_of
+from steelyard.calibration.verification.events import VerificationEvent
+from steelyard.calibration.verification.observations import ErrorObservation, ReferencePair
+from steelyard.calibration.verification.regime import LegalStatus
+from steelyard.contracts.identifiers import ChannelId, InstrumentId
+from steelyard.contracts.registry import Channel, Instrument
+
+SEAL_QUANTITY = "seal_openings"
+"""The quantity of a channel that counts openings of the seal."""
+_NOTHING = RecordSize(events=0, observations=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """What is registered, by instrument; `pairs` the usable ones, `seals` the channels that count seal openings."""
+
+    instruments: dict[InstrumentId, Instrument]
+    channels: dict[tuple[InstrumentId, ChannelId], Channel]
+    legal: dict[InstrumentId, LegalStatus]
+    pairs: dict[InstrumentId, ReferencePair]
+    seals: dict[InstrumentId, Channel]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """One instrument: what was read of it, what follows, or the `problem` that kept it from following."""
+
+    legal: LegalStatus
+    pair: ReferencePair | None
+    size: RecordSize
+    events: tuple[VerificationEvent, ...]
+    estimated: Estimated | None = None
+    problem: str | None = None
+
+
+def read_fleet(registry: RegistryPort) -> Fleet:
+    """The registry as it is now. Legal data of instruments that are not registered are left out."""
+    instruments = {one.id: one for one in registry.instruments()}
+    channels = registry.channels()
+    legal = {one.instrument: one for one in registry.legal_statuses() if one.instrument in instruments}
+    return Fleet(
+        instruments=instruments,
+        channels={(one.instrument, one.id): one for one in channels},
+        legal=legal,
+        pairs=usable_pairs(registry.reference_pairs(), legal),
+        seals={one.instrument: one for one in channels if one.quantity == SEAL_QUANTITY and one.instrument in legal},
+    )
+
+
+class Knowledge:
+    """A cache of conclusions: everything in it follows from the stored record and can be learnt again."""
+
+    def __init__(self, verification: VerificationPort, settings: CalibrationSettings) -> None:
+        self._verification = verification
+        self._settings = settings
+        self._design = change_design(settings)
+        self._known: dict[InstrumentId, Known] = {}
+
+    def __getitem__(self, name: InstrumentId) -> Known:
+        """What is known of an instrument of the fleet that was learnt last."""
+        return self._known[name]
+
+    def problems(self) -> dict[InstrumentId, str]:
+        """Why some instruments' errors cannot be estimated, a sentence each."""
+        return {name: known.problem for name, known in self._known.items() if known.problem is not None}
+
+    def learn(self, fleet: Fleet) -> tuple[set[InstrumentId], int]:
+        """Read the records that changed and filter them, all at once.
+
+        Returns whose knowledge is new, and how many observations were taken from events and stored.
+        """
+        sizes = self._verification.record_sizes()
+        for name in self._known.keys() - fleet.legal.keys():
+            del self._known[name]
+        changed = {name for name in fleet.legal if self._is_new(fleet, name, sizes.get(name, _NOTHING))}
+        stored = 0
+        tracks: list[tuple[InstrumentId, LegalStatus, Track]] = []
+        for name in sorted(changed):
+            known, track, new = self._read(fleet, name)
+            stored += new
+            self._known[name] = known
+            if track is not None:
+                tracks.append((name, known.legal, track))
+        found = estimate_fleet([(legal, track) for _, legal, track in tracks], self._design)
+        for (name, _, _), estimated in zip(tracks, found, strict=True):
+            self._known[name] = replace(self._known[name], estimated=estimated)
+        return changed, stored
+
+    def estimates(self, names: Iterable[InstrumentId], now_ns: int, today: date) -> dict[InstrumentId, ErrorEstimate]:
+        """The errors of those instruments of `names` of which any was ever observed."""
+        offset = self._settings.utc_offset_minutes
+        found: list[Estimated] = []
+        since: list[int] = []
+        for name in names:
+            known = self._known[name]
+            if known.estimated is not None:
+                event = due_dates(known.legal, known.events, recommended=None, today=today).last_event
+                found.append(known.estimated)
+                since.append(0 if event is None else instant_of(event.completed, offset))
+        estimates = estimates_at(found, since, now_ns=now_ns, settings=self._settings)
+        return {one.legal.instrument: estimate for one, estimate in zip(found, estimates, strict=True)}
+
+    def _is_new(self, fleet: Fleet, name: InstrumentId, size: RecordSize) -> bool:
+        known = self._known.get(name)
+        if known is None:
+            return True
+        return (known.legal, known.pair, known.size) != (fleet.legal[name], fleet.pairs.get(name), size)
+
+    def _read(self, fleet: Fleet, name: InstrumentId) -> tuple[Known, Track | None, int]:
+        """One instrument's record, as it is and in the engine's units."""
+        legal, pair = fleet.legal[name], fleet.pairs.get(name)
+        events = tuple(self._verification.events(name))
+        observations: Sequence[ErrorObservation] = ()
+        track, stored, problem = None, 0, None
+        try:
+            stored = self._observe_events(legal, events)
+            observations = self._verification.observations(name)
+            kind = fleet.instruments[name].kind.value
+            track = build_track(
+                InstrumentRecord(legal=legal, kind=kind, pair=pair, events=events, observations=tuple(observations))
+            )
+        except CalibrationError as error:
+            problem = f"{name}: {error}"
+            observations = self._verification.observations(name)
+        size = RecordSize(events=len(events), observations=len(observations))
+        return Known(legal=legal, pair=pair, size=size, events=events, problem=problem), track, stored
+
+    def _observe_events(self, legal: LegalStatus, events: Iterable[VerificationEvent]) -> int:
+        offset = self._settings.utc_offset_minutes
+        found = [one for event in events for one in certificate_observations(event, legal, utc_offset_minutes=offset)]
+        return self._verification.append_observations(found, ()) if found else 0
