@@ -51,7 +51,7 @@ def test_spike_adds_its_size_in_its_share_of_the_buckets(with_lines: Lines, star
     target = device(with_lines(fault("gauge", "spike", "size = 0.5", "share = 0.25", 'channel = "pressure"')), "gauge")
     healthy = device(with_lines(), "gauge")
     times = [start_ns + second * 10**9 for second in range(2_000)]
-    differences = [value(target, "pressure", t) - value(healthy, "pressure", t) for t in times]  # type: ignore[operator]
+    differences = [value(target, "pressure", t) - value(healthy, "pressure", t) for t in times]
     hit = [difference for difference in differences if difference > 0.25]
     assert all(difference == pytest.approx(0.5, abs=1e-5) or difference == 0.0 for difference in differences)
     assert len(hit) / 2_000 == pytest.approx(0.25, abs=0.04)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from typing import Any
 
 import pytest
 from pymodbus.client import ModbusTcpClient
@@ -30,7 +31,7 @@ CHANNELS = [
 
 @pytest.fixture
 def client(
-    five: Scenario, clock: object, running: Callable[..., AbstractContextManager[dict[str, Endpoint]]]
+    five: Scenario, clock: Any, running: Callable[..., AbstractContextManager[dict[str, Endpoint]]]
 ) -> Iterator[ModbusTcpClient]:
     with running(five, clock) as endpoints:
         endpoint = endpoints["meter"]
@@ -45,13 +46,13 @@ def value(client: ModbusTcpClient, unit: int, channel: ChannelProfile, word_orde
     reply = read(channel.register, count=channel.register_count, device_id=unit)
     assert not reply.isError(), reply
     kind = client.DATATYPE[channel.type.upper()]
-    raw = client.convert_from_registers(reply.registers, kind, word_order=word_order)  # type: ignore[arg-type]
+    raw = client.convert_from_registers(reply.registers, kind, word_order=word_order)
     assert isinstance(raw, int | float)
     return raw * channel.scale + channel.offset
 
 
-def test_every_channel_of_every_profile_shows_the_truth(client: ModbusTcpClient, five: Scenario, clock: object) -> None:
-    truth, t_ns = Truth(five), clock.t_ns  # type: ignore[attr-defined]
+def test_every_channel_of_every_profile_shows_the_truth(client: ModbusTcpClient, five: Scenario, clock: Any) -> None:
+    truth, t_ns = Truth(five), clock.t_ns
     units = {instrument.id: instrument.unit for instrument in five.instruments}
     for instrument, name, channel_id in CHANNELS:
         profile = parse_profile(builtin(name).read_text(encoding="utf-8"), name)

@@ -76,7 +76,7 @@ def test_duration_that_is_none_is_refused_with_examples(text: str) -> None:
 
 def _channel(kind: str, scale: float = 1.0, offset: float = 0.0) -> ChannelProfile:
     return ChannelProfile(
-        id=ChannelId("x"), quantity="q", unit="1", function=3, register=0, type=kind, scale=scale, offset=offset,  # type: ignore[arg-type]
+        id=ChannelId("x"), quantity="q", unit="1", function=3, register=0, type=kind, scale=scale, offset=offset,
         low=-1.0, high=1.0, resolution=1.0,
     )  # fmt: skip
 
@@ -92,7 +92,7 @@ def _channel(kind: str, scale: float = 1.0, offset: float = 0.0) -> ChannelProfi
     ],
 )
 def test_float_of_230_2_volts_in_all_four_orders(word_order: str, byte_order: str, expected: str) -> None:
-    assert encode(230.2, "float32", word_order=word_order, byte_order=byte_order).hex() == expected  # type: ignore[arg-type]
+    assert encode(230.2, "float32", word_order=word_order, byte_order=byte_order).hex() == expected
 
 
 @pytest.mark.parametrize(
@@ -128,8 +128,8 @@ def test_integers_can_be_put_together_again_by_hand(data: st.DataObject, kind: s
     signed, bits = INTEGERS[kind]
     low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
     raw = data.draw(st.integers(low, high))
-    sent = encode(raw, kind, word_order=words, byte_order=order)  # type: ignore[arg-type]
-    registers = [int.from_bytes(sent[i : i + 2], order) for i in range(0, len(sent), 2)]  # type: ignore[arg-type]
+    sent = encode(raw, kind, word_order=words, byte_order=order)
+    registers = [int.from_bytes(sent[i : i + 2], order) for i in range(0, len(sent), 2)]
     total = 0
     for register in registers if words == "big" else registers[::-1]:
         total = total * 65_536 + register

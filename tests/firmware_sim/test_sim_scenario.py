@@ -87,7 +87,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     ids = draw(st.lists(names, min_size=1, max_size=3, unique=True))
     instruments = [
         SimulatedInstrument(
-            id=name,  # type: ignore[arg-type]
+            id=name,
             profile="weighing_indicator",
             site=draw(st.sampled_from(sites)),
             unit=number + 1,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ def connect(endpoint: Endpoint) -> socket.socket:
     return socket.create_connection((endpoint.host, endpoint.port), timeout=5)
 
 
-def test_all_instruments_of_a_site_answer_on_its_port(five: Scenario, clock: object, running: Running) -> None:
+def test_all_instruments_of_a_site_answer_on_its_port(five: Scenario, clock: Any, running: Running) -> None:
     with running(five, clock) as endpoints:
         assert list(endpoints) == ["meter", "thermometer", "scale", "transmitter", "gauge"]
         assert len({endpoint.port for endpoint in endpoints.values()}) == 1
@@ -56,7 +57,7 @@ def test_all_instruments_of_a_site_answer_on_its_port(five: Scenario, clock: obj
                 assert receive(connection, 13)[6:9] == bytes((unit, 4, 4))
 
 
-def test_requests_may_come_together_or_in_pieces(five: Scenario, clock: object, running: Running) -> None:
+def test_requests_may_come_together_or_in_pieces(five: Scenario, clock: Any, running: Running) -> None:
     with running(five, clock) as endpoints, connect(endpoints["meter"]) as connection:
         connection.sendall(b"".join(request(1, 0, 2, transaction=number) for number in range(50)))
         replies = receive(connection, 50 * 13)
@@ -67,7 +68,7 @@ def test_requests_may_come_together_or_in_pieces(five: Scenario, clock: object, 
 
 
 def test_client_that_speaks_something_else_is_cut_off_and_others_are_not(
-    five: Scenario, clock: object, running: Running
+    five: Scenario, clock: Any, running: Running
 ) -> None:
     with running(five, clock) as endpoints, connect(endpoints["meter"]) as good, connect(endpoints["meter"]) as bad:
         bad.sendall(b"GET / HTTP/1.1\r\n\r\n")
@@ -77,7 +78,7 @@ def test_client_that_speaks_something_else_is_cut_off_and_others_are_not(
 
 
 def test_client_that_asks_and_never_reads_is_cut_off(
-    with_lines: Callable[..., Scenario], clock: object, running: Running
+    with_lines: Callable[..., Scenario], clock: Any, running: Running
 ) -> None:
     scenario = with_lines('[[fault]]\ninstrument = "meter"\nkind = "flood"')
     with running(scenario, clock) as endpoints, connect(endpoints["meter"]) as greedy:
@@ -93,7 +94,7 @@ def test_client_that_asks_and_never_reads_is_cut_off(
             assert len(receive(other, 13)) == 13
 
 
-def test_clock_decides_what_is_indicated(five: Scenario, clock: object, running: Running) -> None:
+def test_clock_decides_what_is_indicated(five: Scenario, clock: Any, running: Running) -> None:
     with running(five, clock) as endpoints, connect(endpoints["meter"]) as connection:
 
         def energy() -> float:
@@ -103,12 +104,12 @@ def test_clock_decides_what_is_indicated(five: Scenario, clock: object, running:
 
         before = energy()
         assert energy() == before
-        clock.t_ns += 3_600 * 10**9  # type: ignore[attr-defined]
+        clock.t_ns += 3_600 * 10**9
         assert energy() - before == pytest.approx(30.0, rel=0.2)
 
 
 def test_late_and_dripping_replies_come_slowly_over_the_wire(
-    with_lines: Callable[..., Scenario], clock: object, running: Running
+    with_lines: Callable[..., Scenario], clock: Any, running: Running
 ) -> None:
     scenario = with_lines(
         '[[fault]]\ninstrument = "meter"\nkind = "late"\ndelay = "200ms"',
@@ -134,7 +135,7 @@ def test_late_and_dripping_replies_come_slowly_over_the_wire(
 
 
 def test_client_that_leaves_before_a_late_reply_harms_nothing(
-    with_lines: Callable[..., Scenario], clock: object, running: Running
+    with_lines: Callable[..., Scenario], clock: Any, running: Running
 ) -> None:
     scenario = with_lines('[[fault]]\ninstrument = "meter"\nkind = "late"\ndelay = "100ms"')
     with running(scenario, clock) as endpoints:
@@ -147,14 +148,14 @@ def test_client_that_leaves_before_a_late_reply_harms_nothing(
 
 
 def test_everything_served_is_recorded_and_nothing_else(
-    with_lines: Callable[..., Scenario], clock: object, running: Running, tmp_path: Path
+    with_lines: Callable[..., Scenario], clock: Any, running: Running, tmp_path: Path
 ) -> None:
     scenario = with_lines('[[fault]]\ninstrument = "gauge"\nkind = "short_reply"')
     path = tmp_path / "served.sqlite"
     seen = []
     with running(scenario, clock, served_path=path) as endpoints, connect(endpoints["meter"]) as connection:
         for _ in range(20):
-            clock.t_ns += 10**9  # type: ignore[attr-defined]
+            clock.t_ns += 10**9
             connection.sendall(request(1, 72, 2))
             seen.append(struct.unpack(">f", receive(connection, 13)[9:])[0])
         connection.sendall(request(5, 2, 2))
@@ -167,21 +168,21 @@ def test_everything_served_is_recorded_and_nothing_else(
 
 
 def test_truth_file_is_there_when_the_instruments_answer(
-    five: Scenario, clock: object, running: Running, tmp_path: Path
+    five: Scenario, clock: Any, running: Running, tmp_path: Path
 ) -> None:
     with running(five, clock, truth_path=tmp_path / "truth.json"):
         assert read_truth(tmp_path / "truth.json").load_scenario() == five
 
 
-def test_taken_port_is_named(five: Scenario, clock: object) -> None:
+def test_taken_port_is_named(five: Scenario, clock: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ListenError, match=rf"127.0.0.1:{port}: no Modbus server can listen there"):
-            run_sim(five, clock, Event(), first_port=port)  # type: ignore[arg-type]
+            run_sim(five, clock, Event(), first_port=port)
 
 
 def test_sites_get_the_first_port_and_those_after_it(
-    five_text: str, clock: object, tmp_path: Path, free_port: Callable[[], int]
+    five_text: str, clock: Any, tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
     text = five_text.replace('id = "hall"', 'id = "hall"\n[[site]]\nid = "yard"').replace(
         'site = "hall"', 'site = "yard"', 1
@@ -194,11 +195,11 @@ def test_sites_get_the_first_port_and_those_after_it(
         found.extend(endpoints)
         stop.set()
 
-    run_sim_from_file(path, clock, stop, first_port=first, on_ready=ready)  # type: ignore[arg-type]
+    run_sim_from_file(path, clock, stop, first_port=first, on_ready=ready)
     assert {endpoint.site: endpoint.port for endpoint in found} == {"hall": first, "yard": first + 1}
 
 
-def test_profile_beside_the_scenario_file_is_found(five_text: str, clock: object, tmp_path: Path) -> None:
+def test_profile_beside_the_scenario_file_is_found(five_text: str, clock: Any, tmp_path: Path) -> None:
     from steelyard.contracts.profiles import builtin  # noqa: PLC0415 - only here
 
     (tmp_path / "mine.toml").write_text(builtin("sdm630").read_text(encoding="utf-8"), encoding="utf-8")
@@ -210,10 +211,10 @@ def test_profile_beside_the_scenario_file_is_found(five_text: str, clock: object
         found.extend(endpoints)
         stop.set()
 
-    run_sim_from_file(path, clock, stop, first_port=0, on_ready=ready)  # type: ignore[arg-type]
+    run_sim_from_file(path, clock, stop, first_port=0, on_ready=ready)
     assert found[0].profile == "mine.toml"
 
 
-def test_scenario_file_that_is_not_there_is_named(clock: object, tmp_path: Path) -> None:
+def test_scenario_file_that_is_not_there_is_named(clock: Any, tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match=r"scenario: '.*missing.toml': cannot be read"):
-        run_sim_from_file(tmp_path / "missing.toml", clock, Event())  # type: ignore[arg-type]
+        run_sim_from_file(tmp_path / "missing.toml", clock, Event())
