@@ -1,0 +1,279 @@
+"""The whole process, against real brokers and stores that come and go."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from steelyard.contracts.identifiers import BootId, ChannelId, GatewayId, InstrumentId
+from steelyard.contracts.topics import frame_topic
+from steelyard.ingest.errors import IngestKeyError
+from steelyard.ingest.service import run_ingest
+from steelyard.storage.errors import StorageError
+from steelyard.storage.ledger import LedgerReader, verify_ledger
+from steelyard.storage.readings.opening import open_readings
+from steelyard.storage.records.opening import open_records
+
+GATEWAY, OTHER = GatewayId("gw-1"), GatewayId("gw-2")
+POWER = ChannelId("power_total")
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("steelyard.storage.sqlite.BUSY_S", 0.2)
+    for module in ("service", "view"):
+        monkeypatch.setattr(f"steelyard.ingest.{module}.FIRST_PAUSE_S", 0.1)
+        monkeypatch.setattr(f"steelyard.ingest.{module}.LONGEST_PAUSE_S", 0.2)
+
+
+def stored_readings(url: str, gateway: GatewayId = GATEWAY) -> list[float]:
+    try:
+        store = open_readings(url)
+    except StorageError:
+        return []
+    try:
+        return [float(value) for value in store.series(InstrumentId(f"em-{gateway}"), POWER, 0, 2**62).value]
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize("kind", ["mosquitto", "amqtt"])
+def test_frames_go_from_the_broker_into_ledger_readings_and_health_and_are_confirmed(
+    kind: str, request: pytest.FixtureRequest, house: Any, running: Any, gateway_double: Any, eventually: Any
+) -> None:
+    broker = request.getfixturevalue("mosquitto" if kind == "mosquitto" else "amqtt_broker")
+    protocol = "5" if kind == "mosquitto" else "3.1.1"
+    house.register(GATEWAY)
+    settings = house.settings(broker.port, protocol=protocol)
+    messages = [house.message(GATEWAY, seq) for seq in range(1, 201)]
+    with running(settings), gateway_double(broker.port, GATEWAY, protocol=protocol) as gateway:
+        time.sleep(0.5)  # amqtt keeps nothing for a subscriber to come
+        gateway.send_status("online", spooled=3)
+        for message in messages:
+            gateway.send(message)
+        receipt = gateway.wait_for_receipt(200)
+        eventually(lambda: len(stored_readings(house.readings_url)) == 200)
+
+        def healthy() -> bool:
+            with open_records(house.records_url) as records:
+                row = records.health.of(GATEWAY)
+            return row is not None and (row.received_frames, row.contiguous_upto, row.spooled_frames) == (200, 200, 3)
+
+        eventually(healthy)
+    with LedgerReader(house.ledger_path) as ledger:
+        assert [entry.message for entry in ledger.frames(0, 1000)] == messages
+        assert ledger.frames(receipt.ledger_size - 1)[0].root.hex() == receipt.root
+        assert ledger.view_position(house.readings_url) == 200
+    verify_ledger(house.ledger_path)
+
+
+def test_everything_that_is_down_at_start_is_waited_for_and_said_once(
+    mosquitto: Any, house: Any, running: Any, gateway_double: Any, eventually: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="steelyard")
+    mosquitto.kill()
+    stores = house.directory / "later"
+    readings = f"sqlite:///{stores}/readings.db"
+    settings = house.settings(mosquitto.port, readings=readings)
+    settings = msgspec.structs.replace(
+        settings, stores=msgspec.structs.replace(settings.stores, ledger=str(stores / "ledger.db"))
+    )
+    with running(settings):
+        eventually(lambda: "ledger:" in caplog.text)
+        time.sleep(0.7)
+        stores.mkdir()
+        eventually(lambda: "records:" in caplog.text)
+        time.sleep(0.7)
+        house.register(GATEWAY)
+        eventually(lambda: "cannot reach broker" in caplog.text)
+        mosquitto.restart()
+        with gateway_double(mosquitto.port, GATEWAY) as gateway:
+            eventually(lambda: "connected to broker" in caplog.text)
+            gateway.send(house.message(GATEWAY, 1))
+            gateway.wait_for_receipt(1)
+        eventually(lambda: stored_readings(readings) == [1.0])
+    complaints = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    for beginning in ("ledger:", "records:", "cannot reach broker"):
+        assert len([line for line in complaints if line.startswith(beginning)]) == 1, complaints
+
+
+def test_a_ledger_that_goes_away_stops_the_receipts_and_loses_nothing(
+    mosquitto: Any, house: Any, running: Any, gateway_double: Any, eventually: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="steelyard")
+    house.register(GATEWAY)
+    with running(house.settings(mosquitto.port)), gateway_double(mosquitto.port, GATEWAY) as gateway:
+        gateway.send(house.message(GATEWAY, 1))
+        gateway.wait_for_receipt(1)
+        holder = sqlite3.connect(house.ledger_path, isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")  # nobody else can write
+        for seq in range(2, 120):
+            gateway.send(house.message(GATEWAY, seq))
+        eventually(lambda: "acknowledging nothing" in caplog.text)
+        time.sleep(1.0)
+        assert gateway.receipts.empty()
+        holder.execute("ROLLBACK")
+        holder.close()
+        gateway.wait_for_receipt(119)
+    assert caplog.text.count("acknowledging nothing") == 1
+    assert "the ledger is back" in caplog.text
+    with LedgerReader(house.ledger_path) as ledger:
+        assert [entry.seq for entry in ledger.frames(0, 1000)] == list(range(1, 120))
+
+
+def test_a_readings_store_that_goes_away_does_not_stop_the_ledger_and_catches_up(
+    mosquitto: Any, influxdb: Any, house: Any, running: Any, gateway_double: Any, eventually: Any,
+    tmp_path: Path, caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    caplog.set_level(logging.INFO, logger="steelyard")
+    (tmp_path / "token").write_text(influxdb.token)
+    address = influxdb.url.removeprefix("http://")
+    url = f"influxdb://{address}/?org={influxdb.org}&bucket={influxdb.bucket}&token_file={tmp_path / 'token'}"
+    house.register(GATEWAY)
+    with running(house.settings(mosquitto.port, readings=url)), gateway_double(mosquitto.port, GATEWAY) as gateway:
+        gateway.send(house.message(GATEWAY, 1))
+        gateway.wait_for_receipt(1)
+        eventually(lambda: stored_readings(url) == [1.0])
+        influxdb.kill()
+        for seq in range(2, 60):
+            gateway.send(house.message(GATEWAY, seq))
+        gateway.wait_for_receipt(59)
+        eventually(lambda: "readings store:" in caplog.text)
+        influxdb.restart()
+        eventually(lambda: len(stored_readings(url)) == 59, 30)
+    assert caplog.text.count("the store follows when it is back") == 1
+    assert "is back" in caplog.text
+
+
+def test_records_that_go_away_do_not_stop_known_gateways(
+    mosquitto: Any, house: Any, running: Any, gateway_double: Any, eventually: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="steelyard")
+    house.register(GATEWAY)
+    records, away = house.directory / "records.db", house.directory / "away.db"
+    with running(house.settings(mosquitto.port)), gateway_double(mosquitto.port, GATEWAY) as gateway:
+        gateway.send(house.message(GATEWAY, 1))
+        gateway.wait_for_receipt(1)
+        time.sleep(0.5)
+        # A new connection finds something that is no database where the records were.
+        records.rename(away)
+        records.mkdir()
+        for tail in ("-wal", "-shm"):
+            if (extra := Path(f"{records}{tail}")).exists():
+                extra.rename(f"{away}{tail}")
+        os.utime(records)
+        for seq in range(2, 20):
+            gateway.send(house.message(GATEWAY, seq))
+        gateway.wait_for_receipt(19)
+
+
+def test_a_gateway_registered_while_ingest_runs_is_served_without_a_restart(
+    mosquitto: Any, house: Any, running: Any, gateway_double: Any, eventually: Any
+) -> None:
+    house.register(GATEWAY)
+    with running(house.settings(mosquitto.port)), gateway_double(mosquitto.port, OTHER) as other:
+        other.send(house.message(OTHER, 1))
+
+        def refused() -> bool:
+            if not house.ledger_path.exists():
+                return False
+            with LedgerReader(house.ledger_path) as ledger:
+                return ledger.quarantine_size() == 1
+
+        eventually(refused)
+        house.register(GATEWAY, OTHER)
+        time.sleep(0.3)
+        other.send(house.message(OTHER, 1), house.message(OTHER, 2))
+        assert other.wait_for_receipt(2).contiguous_upto == 2
+
+
+def test_s3_hostile_messages_end_in_quarantine_with_reasons_and_ingest_goes_on(
+    mosquitto: Any, house: Any, running: Any, gateway_double: Any, eventually: Any
+) -> None:
+    house.register(GATEWAY)
+    good = house.message(GATEWAY, 1)
+    hostile = [
+        b"", b"\xff" * 262_145, b"\xd2" * 200_000, b"[" * 200_000, good[:-1], good + b"\x00", good[:50] + b"\x00" + good[51:],
+        good.replace(b"230.0", b"1e999"), house.message(OTHER, 1), bytes(range(256)) * 100,
+    ]  # fmt: skip
+    with running(house.settings(mosquitto.port)), gateway_double(mosquitto.port, GATEWAY) as gateway:
+        gateway.send(*hostile)
+        for topic in ("steelyard/v1/UPPER/gw-1/frame", "steelyard/v1/hengyuan/gw-9/frame", "steelyard/v1/a/b/status"):
+            assert gateway.client.publish(topic, good) is not None
+        gateway.send(good)
+        gateway.wait_for_receipt(1)
+        with LedgerReader(house.ledger_path) as ledger:
+            refused = ledger.quarantined()
+            assert ledger.size == 1
+    assert len(refused) == len(hostile) + 3
+    assert all(": " in entry.reason for entry in refused)
+    assert {entry.topic for entry in refused} >= {frame_topic("hengyuan", GATEWAY), "steelyard/v1/UPPER/gw-1/frame"}  # type: ignore[arg-type]
+
+
+def test_a_broker_that_forgets_everything_is_subscribed_to_again(
+    mosquitto: Any, house: Any, running: Any, gateway_double: Any, eventually: Any
+) -> None:
+    house.register(GATEWAY)
+    with running(house.settings(mosquitto.port)), gateway_double(mosquitto.port, GATEWAY) as gateway:
+        gateway.send(house.message(GATEWAY, 1))
+        gateway.wait_for_receipt(1)
+        mosquitto.forget_everything()
+        mosquitto.start()
+        time.sleep(3)  # both are connected again
+        gateway.send(house.message(GATEWAY, 2))
+        gateway.wait_for_receipt(2)
+
+
+def test_frames_that_came_while_ingest_was_away_are_taken_when_it_is_back(
+    mosquitto: Any, house: Any, running: Any, gateway_double: Any
+) -> None:
+    house.register(GATEWAY)
+    settings = house.settings(mosquitto.port)
+    with gateway_double(mosquitto.port, GATEWAY) as gateway:
+        with running(settings):
+            gateway.send(house.message(GATEWAY, 1))
+            gateway.wait_for_receipt(1)
+        gateway.send(*(house.message(GATEWAY, seq) for seq in range(2, 50)))
+        with running(settings):
+            gateway.wait_for_receipt(49)
+
+
+def test_a_birth_is_answered_with_the_receipt_even_after_a_restart_of_ingest(
+    mosquitto: Any, house: Any, running: Any, gateway_double: Any
+) -> None:
+    house.register(GATEWAY)
+    settings = house.settings(mosquitto.port)
+    with gateway_double(mosquitto.port, GATEWAY) as gateway:
+        with running(settings):
+            gateway.send(house.message(GATEWAY, 1), house.message(GATEWAY, 2))
+            gateway.wait_for_receipt(2)
+        with running(settings):
+            gateway.send_status("online")
+            gateway.wait_for_receipt(2)
+
+
+def test_two_boots_are_two_streams(mosquitto: Any, house: Any, running: Any, gateway_double: Any) -> None:
+    house.register(GATEWAY)
+    later = BootId("00000002-bbbbbbbb")
+    with running(house.settings(mosquitto.port)), gateway_double(mosquitto.port, GATEWAY) as gateway:
+        gateway.send(house.message(GATEWAY, 1), house.message(GATEWAY, 1, boot=later))
+        gateway.wait_for_receipt(1, boot=later)
+    with LedgerReader(house.ledger_path) as ledger:
+        assert [(stream.boot[:8], stream.contiguous_upto) for stream in ledger.streams()] == [
+            ("00000001", 1),
+            ("00000002", 1),
+        ]
+
+
+def test_a_missing_key_ends_ingest_with_the_remedy(house: Any) -> None:
+    settings = house.settings(1883)
+    Path(settings.ingest.key).unlink()
+    with pytest.raises(IngestKeyError, match="steelyard key new"):
+        run_ingest(settings, None, None)  # type: ignore[arg-type]

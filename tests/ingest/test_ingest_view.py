@@ -1,0 +1,165 @@
+"""The readings store follows the ledger: handed over in memory, or read from the ledger when it fell behind."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from steelyard.contracts.identifiers import BootId, ChannelId, GatewayId, InstrumentId
+from steelyard.ingest.view import ReadingsView
+from steelyard.storage.errors import StoreUnavailable
+from steelyard.storage.ledger import FrameEntry, Ledger
+from steelyard.storage.readings.opening import open_readings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from steelyard.contracts.frame import Frame
+
+GATEWAY = GatewayId("gw-1")
+BOOT = BootId("00000001-aaaaaaaa")
+METER, POWER = InstrumentId("em-gw-1"), ChannelId("power_total")
+
+
+class Bench:
+    """A ledger, a store whose plug can be pulled, and a view between them."""
+
+    def __init__(self, house: Any, max_frames: int = 100) -> None:
+        self.house = house
+        self.ledger = Ledger(house.ledger_path, min_free_bytes=0)
+        self.plugged = threading.Event()
+        self.plugged.set()
+        self.written: list[int] = []
+        self.view = ReadingsView(self.ledger, self._open, max_frames=max_frames)
+
+    def commit(self, *seqs: int, offer: bool = True) -> None:
+        frames = [self.house.frame(GATEWAY, seq) for seq in seqs]
+        first = self.ledger.size
+        self.ledger.append(
+            [
+                FrameEntry(gateway=GATEWAY, boot=BOOT, seq=each.seq, received_ns=1, message=self.house.signed(each))
+                for each in frames
+            ]
+        )
+        if offer:
+            self.view.offer(first, frames)
+
+    def values(self) -> list[float]:
+        store = open_readings(self.house.readings_url)
+        try:
+            return list(store.series(METER, POWER, 0, 2**62).value)
+        finally:
+            store.close()
+
+    def _open(self) -> Any:
+        if not self.plugged.is_set():
+            raise StoreUnavailable("influxdb://nowhere", "connection refused", "start it")
+        store = open_readings(self.house.readings_url)
+        original = store.write
+
+        def write(frames: Sequence[Frame]) -> None:
+            if not self.plugged.is_set():
+                raise StoreUnavailable("influxdb://nowhere", "connection refused", "start it")
+            original(frames)
+            self.written += [frame.seq for frame in frames]
+
+        store.write = write  # type: ignore[method-assign]
+        return store
+
+
+@pytest.fixture
+def bench(house: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    monkeypatch.setattr("steelyard.ingest.view.FIRST_PAUSE_S", 0.05)
+    monkeypatch.setattr("steelyard.ingest.view.LONGEST_PAUSE_S", 0.1)
+    made = Bench(house)
+    yield made
+    made.view.stop(10)
+    made.ledger.close()
+
+
+def test_frames_that_are_handed_over_are_written_in_order_and_once(bench: Bench, eventually: Any) -> None:
+    bench.view.start()
+    for seq in range(1, 31):
+        bench.commit(seq)
+    eventually(lambda: bench.view.position == 30)
+    assert bench.written == list(range(1, 31))
+    assert bench.values() == [float(seq) for seq in range(1, 31)]
+
+
+def test_what_was_committed_before_the_start_is_read_from_the_ledger(bench: Bench, eventually: Any) -> None:
+    bench.commit(*range(1, 301), offer=False)
+    bench.view.start()
+    bench.commit(301)
+    eventually(lambda: bench.view.position == 301)
+    assert bench.values() == [float(seq) for seq in range(1, 302)]
+
+
+def test_a_store_that_is_down_is_said_once_and_catches_up_when_it_is_back(
+    bench: Bench, eventually: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="steelyard.ingest.view")
+    bench.view.start()
+    bench.commit(1)
+    eventually(lambda: bench.view.position == 1)
+    bench.plugged.clear()
+    for seq in range(2, 400):  # more than may wait in memory
+        bench.commit(seq)
+    eventually(lambda: bench.view.down)
+    bench.plugged.set()
+    eventually(lambda: bench.view.position == 399)
+    assert bench.values() == [float(seq) for seq in range(1, 400)]
+    errors = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(errors) == 1, [record.getMessage() for record in errors]
+    assert "connection refused" in errors[0].getMessage()
+    assert "is back" in caplog.text
+
+
+def test_memory_holds_no_more_than_it_may_while_the_store_is_down(bench: Bench) -> None:
+    bench.plugged.clear()
+    bench.view.start()
+    for seq in range(1, 1_000):
+        bench.commit(seq)
+        assert bench.view._waiting <= 100
+        assert sum(len(frames) for _, frames in bench.view._offered) == bench.view._waiting
+
+
+def test_the_position_outlives_the_process(house: Any, bench: Bench, eventually: Any) -> None:
+    bench.view.start()
+    bench.commit(1, 2, 3)
+    eventually(lambda: bench.view.position == 3)
+    bench.view.stop(10)
+    bench.commit(4, 5, offer=False)
+    bench.written.clear()
+    again = ReadingsView(bench.ledger, bench._open, max_frames=100)
+    again.start()
+    eventually(lambda: again.position == 5)
+    again.stop(10)
+    assert bench.written == [4, 5]
+
+
+def test_what_is_committed_is_written_before_the_end(bench: Bench) -> None:
+    bench.view.start()
+    bench.commit(*range(1, 50))
+    bench.view.stop(10)
+    assert len(bench.values()) == 49
+
+
+def test_a_store_that_fails_in_an_unknown_way_does_not_end_the_thread(
+    bench: Bench, eventually: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures = iter([ZeroDivisionError("a fault of ours")])
+    original = bench._open
+
+    def open_store() -> Any:
+        for failure in failures:
+            raise failure
+        return original()
+
+    monkeypatch.setattr(bench.view, "_open_store", open_store)
+    bench.view.start()
+    bench.commit(1)
+    eventually(lambda: bench.view.position == 1)
+    assert "a fault of ours" in caplog.text
