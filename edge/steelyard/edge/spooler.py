@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from steelyard.edge.errors import SpoolError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from steelyard.edge.frames import FrameNumber, SignedFrame
     from steelyard.edge.spool import Gap, Spool
@@ -155,10 +155,11 @@ class Spooler:
             if work.append or forget or work.gaps:
                 self._spool.apply(work.append, forget, work.gaps)
         except SpoolError as error:
-            kept.append, kept.gaps = work.append, work.gaps
-            if not self._try_forget(forget):
+            kept.gaps = work.gaps
+            if not self._try((), forget):
                 kept.forget = work.forget
             self._say_full(str(error))
+            kept.append = self._store_what_fits(work.append)
             return kept
         if work.append:
             self._on_stored(work.append)
@@ -166,11 +167,17 @@ class Spooler:
             self._say_full(None)
         return kept
 
-    def _try_forget(self, forget: list[FrameNumber]) -> bool:
-        if not forget:
-            return True
+    def _store_what_fits(self, frames: list[SignedFrame]) -> list[SignedFrame]:
+        """Store frames one by one until there is no room; return those that are left."""
+        for place, frame in enumerate(frames):
+            if not self._try([frame], []):
+                return frames[place:]
+            self._on_stored([frame])
+        return []
+
+    def _try(self, append: Sequence[SignedFrame], forget: list[FrameNumber]) -> bool:
         try:
-            self._spool.apply((), forget)
+            self._spool.apply(append, forget)
         except SpoolError:
             return False
         return True

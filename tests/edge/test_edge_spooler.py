@@ -1,0 +1,122 @@
+"""The spool's thread: stores in order, says when there is no room, and keeps what it could not store."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from steelyard.edge.frames import FrameNumber, SignedFrame
+from steelyard.edge.spool import Gap, Spool, SpoolLimits
+from steelyard.edge.spooler import ReadOrder, Spooler
+from steelyard.edge.window import NOTHING
+
+
+def frame(seq: int) -> SignedFrame:
+    return SignedFrame(boot=1, seq=seq, message=b"x" * 10)
+
+
+class Heard:
+    def __init__(self) -> None:
+        self.stored: list[int] = []
+        self.batches = 0
+        self.full: list[str | None] = []
+
+    def on_stored(self, frames: list[SignedFrame]) -> None:
+        self.batches += 1
+        self.stored += [each.seq for each in frames]
+
+
+@pytest.fixture
+def make_spooler(tmp_path: Path) -> Iterator[Callable[..., tuple[Spooler, Spool, Heard]]]:
+    made: list[Spooler] = []
+
+    def make(max_frames: int = 1000) -> tuple[Spooler, Spool, Heard]:
+        limits = SpoolLimits(max_frames=max_frames, max_bytes=10**7, min_free_bytes=0, ballast_bytes=0)
+        spool = Spool(tmp_path / "spool.db", limits, b"rand")
+        heard = Heard()
+        spooler = Spooler(spool, on_stored=heard.on_stored, on_full=heard.full.append)
+        spooler.start()
+        made.append(spooler)
+        return spooler, spool, heard
+
+    yield make
+    for each in made:
+        assert each.stop(10)
+
+
+def test_frames_are_stored_in_order(make_spooler: Callable[..., tuple], wait_until: Callable[..., None]) -> None:
+    spooler, _, heard = make_spooler()
+    for seq in range(1, 301):
+        spooler.append([frame(seq)])
+    wait_until(lambda: len(heard.stored) == 300)
+    assert heard.stored == list(range(1, 301))
+
+
+def test_what_came_during_a_transaction_shares_the_next_one(
+    make_spooler: Callable[..., tuple], wait_until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spooler, spool, heard = make_spooler()
+    entered, go = threading.Event(), threading.Event()
+    apply = spool.apply
+
+    def slow_disk(*arguments: object) -> None:
+        entered.set()
+        assert go.wait(5)
+        apply(*arguments)
+
+    monkeypatch.setattr(spool, "apply", slow_disk)
+    spooler.append([frame(1)])
+    assert entered.wait(5)
+    for seq in range(2, 50):
+        spooler.append([frame(seq)])
+    go.set()
+    wait_until(lambda: len(heard.stored) == 49)
+    assert heard.batches == 2
+
+
+def test_without_room_frames_wait_and_are_stored_when_there_is_some(
+    make_spooler: Callable[..., tuple], wait_until: Callable[..., None]
+) -> None:
+    spooler, _, heard = make_spooler(max_frames=10)
+    for seq in range(1, 13):
+        spooler.append([frame(seq)])
+    wait_until(lambda: heard.full)
+    assert "spool.max_frames is 10" in heard.full[0]
+    wait_until(lambda: len(heard.stored) == 10)
+    spooler.forget(FrameNumber(boot=1, seq=5))
+    wait_until(lambda: heard.full[-1] is None)
+    assert heard.stored == list(range(1, 13))
+    assert len(heard.full) == 2
+
+
+def test_reading_gives_what_was_stored_before(
+    make_spooler: Callable[..., tuple], wait_until: Callable[..., None]
+) -> None:
+    spooler, _, _ = make_spooler()
+    read: list[list[SignedFrame]] = []
+    spooler.append([frame(1), frame(2)])
+    spooler.read(ReadOrder(after=NOTHING, max_frames=10, max_bytes=10**6, deliver=read.append))
+    wait_until(lambda: read)
+    assert read == [[frame(1), frame(2)]]
+
+
+def test_stopping_stores_what_was_given(make_spooler: Callable[..., tuple], tmp_path: Path) -> None:
+    spooler, _, _ = make_spooler()
+    spooler.append([frame(seq) for seq in range(1, 101)])
+    spooler.record(Gap(cause="c", from_ns=1, to_ns=2, polls=3))
+    assert spooler.stop(10)
+    assert not spooler.alive
+    spool = Spool(
+        tmp_path / "spool.db", SpoolLimits(max_frames=1, max_bytes=1, min_free_bytes=0, ballast_bytes=0), b"0000"
+    )
+    assert spool.frames == 100
+    assert spool.gaps() == [Gap(cause="c", from_ns=1, to_ns=2, polls=3)]
+    spool.close()
+
+
+def test_a_full_spool_can_be_stopped(make_spooler: Callable[..., tuple], wait_until: Callable[..., None]) -> None:
+    spooler, _, heard = make_spooler(max_frames=1)
+    spooler.append([frame(1), frame(2)])
+    wait_until(lambda: heard.full)
+    assert spooler.stop(5)
