@@ -159,6 +159,16 @@ class GatewayDouble:
         status = GatewayStatus(gateway=self.id, boot=boot, state=state, sent=T0, missed_polls=1, spooled_frames=spooled)
         assert self.client.publish(status_topic(ORG, self.id), encode_status(status), retain=True) is not None
 
+    def deliver(self, *messages: bytes, upto: int) -> Receipt:
+        """Send, and send again, until the receipt is there: what a gateway does."""
+        for _ in range(30):
+            self.send(*messages)
+            try:
+                return self.wait_for_receipt(upto, seconds=0.5)
+            except queue.Empty:
+                continue
+        raise AssertionError("no receipt")
+
     def wait_for_receipt(self, upto: int, *, boot: BootId = BOOT, seconds: float = 15) -> Receipt:
         end = time.monotonic() + seconds
         while True:

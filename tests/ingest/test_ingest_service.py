@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 import time
 from pathlib import Path
@@ -28,6 +27,7 @@ POWER = ChannelId("power_total")
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("steelyard.storage.sqlite.BUSY_S", 0.2)
+    monkeypatch.setattr("steelyard.storage.records.database._BUSY_S", 0.2)
     for module in ("service", "view"):
         monkeypatch.setattr(f"steelyard.ingest.{module}.FIRST_PAUSE_S", 0.1)
         monkeypatch.setattr(f"steelyard.ingest.{module}.LONGEST_PAUSE_S", 0.2)
@@ -54,10 +54,9 @@ def test_frames_go_from_the_broker_into_ledger_readings_and_health_and_are_confi
     settings = house.settings(broker.port, protocol=protocol)
     messages = [house.message(GATEWAY, seq) for seq in range(1, 201)]
     with running(settings), gateway_double(broker.port, GATEWAY, protocol=protocol) as gateway:
-        time.sleep(0.5)  # amqtt keeps nothing for a subscriber to come
+        gateway.deliver(messages[0], upto=1)  # ingest has subscribed
         gateway.send_status("online", spooled=3)
-        for message in messages:
-            gateway.send(message)
+        gateway.send(*messages[1:])
         receipt = gateway.wait_for_receipt(200)
         eventually(lambda: len(stored_readings(house.readings_url)) == 200)
 
@@ -95,9 +94,7 @@ def test_everything_that_is_down_at_start_is_waited_for_and_said_once(
         eventually(lambda: "cannot reach broker" in caplog.text)
         mosquitto.restart()
         with gateway_double(mosquitto.port, GATEWAY) as gateway:
-            eventually(lambda: "connected to broker" in caplog.text)
-            gateway.send(house.message(GATEWAY, 1))
-            gateway.wait_for_receipt(1)
+            gateway.deliver(house.message(GATEWAY, 1), upto=1)
         eventually(lambda: stored_readings(readings) == [1.0])
     complaints = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     for beginning in ("ledger:", "records:", "cannot reach broker"):
@@ -110,8 +107,7 @@ def test_a_ledger_that_goes_away_stops_the_receipts_and_loses_nothing(
     caplog.set_level(logging.INFO, logger="steelyard")
     house.register(GATEWAY)
     with running(house.settings(mosquitto.port)), gateway_double(mosquitto.port, GATEWAY) as gateway:
-        gateway.send(house.message(GATEWAY, 1))
-        gateway.wait_for_receipt(1)
+        gateway.deliver(house.message(GATEWAY, 1), upto=1)
         holder = sqlite3.connect(house.ledger_path, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")  # nobody else can write
         for seq in range(2, 120):
@@ -138,8 +134,7 @@ def test_a_readings_store_that_goes_away_does_not_stop_the_ledger_and_catches_up
     url = f"influxdb://{address}/?org={influxdb.org}&bucket={influxdb.bucket}&token_file={tmp_path / 'token'}"
     house.register(GATEWAY)
     with running(house.settings(mosquitto.port, readings=url)), gateway_double(mosquitto.port, GATEWAY) as gateway:
-        gateway.send(house.message(GATEWAY, 1))
-        gateway.wait_for_receipt(1)
+        gateway.deliver(house.message(GATEWAY, 1), upto=1)
         eventually(lambda: stored_readings(url) == [1.0])
         influxdb.kill()
         for seq in range(2, 60):
@@ -157,21 +152,25 @@ def test_records_that_go_away_do_not_stop_known_gateways(
 ) -> None:
     caplog.set_level(logging.INFO, logger="steelyard")
     house.register(GATEWAY)
-    records, away = house.directory / "records.db", house.directory / "away.db"
     with running(house.settings(mosquitto.port)), gateway_double(mosquitto.port, GATEWAY) as gateway:
-        gateway.send(house.message(GATEWAY, 1))
-        gateway.wait_for_receipt(1)
-        time.sleep(0.5)
-        # A new connection finds something that is no database where the records were.
-        records.rename(away)
-        records.mkdir()
-        for tail in ("-wal", "-shm"):
-            if (extra := Path(f"{records}{tail}")).exists():
-                extra.rename(f"{away}{tail}")
-        os.utime(records)
+        gateway.deliver(house.message(GATEWAY, 1), upto=1)
+        holder = sqlite3.connect(house.directory / "records.db", isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")  # nobody else can write
         for seq in range(2, 20):
             gateway.send(house.message(GATEWAY, seq))
         gateway.wait_for_receipt(19)
+        eventually(lambda: "known gateways go on" in caplog.text)
+        holder.execute("ROLLBACK")
+        holder.close()
+        eventually(lambda: "are back" in caplog.text)
+
+        def counted() -> bool:
+            with open_records(house.records_url) as records:
+                row = records.health.of(GATEWAY)
+            return row is not None and row.received_frames == 19
+
+        eventually(counted)
+    assert caplog.text.count("known gateways go on") == 1
 
 
 def test_a_gateway_registered_while_ingest_runs_is_served_without_a_restart(
@@ -179,9 +178,9 @@ def test_a_gateway_registered_while_ingest_runs_is_served_without_a_restart(
 ) -> None:
     house.register(GATEWAY)
     with running(house.settings(mosquitto.port)), gateway_double(mosquitto.port, OTHER) as other:
-        other.send(house.message(OTHER, 1))
 
         def refused() -> bool:
+            other.send(house.message(OTHER, 1))
             if not house.ledger_path.exists():
                 return False
             with LedgerReader(house.ledger_path) as ledger:
@@ -198,20 +197,22 @@ def test_s3_hostile_messages_end_in_quarantine_with_reasons_and_ingest_goes_on(
     mosquitto: Any, house: Any, running: Any, gateway_double: Any, eventually: Any
 ) -> None:
     house.register(GATEWAY)
-    good = house.message(GATEWAY, 1)
+    first, good = house.message(GATEWAY, 1), house.message(GATEWAY, 2)
     hostile = [
-        b"", b"\xff" * 262_145, b"\xd2" * 200_000, b"[" * 200_000, good[:-1], good + b"\x00", good[:50] + b"\x00" + good[51:],
-        good.replace(b"230.0", b"1e999"), house.message(OTHER, 1), bytes(range(256)) * 100,
+        b"", b"\xff" * 262_145, b"\xd2" * 200_000, b"[" * 200_000, good[:-1], good + b"\x00",
+        good[:50] + b"\x00" + good[51:], good.replace(b"230.0", b"1e999"), house.message(OTHER, 1),
+        bytes(range(256)) * 100,
     ]  # fmt: skip
     with running(house.settings(mosquitto.port)), gateway_double(mosquitto.port, GATEWAY) as gateway:
+        gateway.deliver(first, upto=1)
         gateway.send(*hostile)
         for topic in ("steelyard/v1/UPPER/gw-1/frame", "steelyard/v1/hengyuan/gw-9/frame", "steelyard/v1/a/b/status"):
             assert gateway.client.publish(topic, good) is not None
         gateway.send(good)
-        gateway.wait_for_receipt(1)
+        gateway.wait_for_receipt(2)
         with LedgerReader(house.ledger_path) as ledger:
             refused = ledger.quarantined()
-            assert ledger.size == 1
+            assert ledger.size == 2
     assert len(refused) == len(hostile) + 3
     assert all(": " in entry.reason for entry in refused)
     assert {entry.topic for entry in refused} >= {frame_topic("hengyuan", GATEWAY), "steelyard/v1/UPPER/gw-1/frame"}  # type: ignore[arg-type]
@@ -222,13 +223,11 @@ def test_a_broker_that_forgets_everything_is_subscribed_to_again(
 ) -> None:
     house.register(GATEWAY)
     with running(house.settings(mosquitto.port)), gateway_double(mosquitto.port, GATEWAY) as gateway:
-        gateway.send(house.message(GATEWAY, 1))
-        gateway.wait_for_receipt(1)
+        gateway.deliver(house.message(GATEWAY, 1), upto=1)
         mosquitto.forget_everything()
         mosquitto.start()
-        time.sleep(3)  # both are connected again
-        gateway.send(house.message(GATEWAY, 2))
-        gateway.wait_for_receipt(2)
+        eventually(lambda: gateway.client.connected)
+        gateway.deliver(house.message(GATEWAY, 2), upto=2)
 
 
 def test_frames_that_came_while_ingest_was_away_are_taken_when_it_is_back(
@@ -238,8 +237,7 @@ def test_frames_that_came_while_ingest_was_away_are_taken_when_it_is_back(
     settings = house.settings(mosquitto.port)
     with gateway_double(mosquitto.port, GATEWAY) as gateway:
         with running(settings):
-            gateway.send(house.message(GATEWAY, 1))
-            gateway.wait_for_receipt(1)
+            gateway.deliver(house.message(GATEWAY, 1), upto=1)
         gateway.send(*(house.message(GATEWAY, seq) for seq in range(2, 50)))
         with running(settings):
             gateway.wait_for_receipt(49)
@@ -252,8 +250,7 @@ def test_a_birth_is_answered_with_the_receipt_even_after_a_restart_of_ingest(
     settings = house.settings(mosquitto.port)
     with gateway_double(mosquitto.port, GATEWAY) as gateway:
         with running(settings):
-            gateway.send(house.message(GATEWAY, 1), house.message(GATEWAY, 2))
-            gateway.wait_for_receipt(2)
+            gateway.deliver(house.message(GATEWAY, 1), house.message(GATEWAY, 2), upto=2)
         with running(settings):
             gateway.send_status("online")
             gateway.wait_for_receipt(2)
@@ -263,7 +260,8 @@ def test_two_boots_are_two_streams(mosquitto: Any, house: Any, running: Any, gat
     house.register(GATEWAY)
     later = BootId("00000002-bbbbbbbb")
     with running(house.settings(mosquitto.port)), gateway_double(mosquitto.port, GATEWAY) as gateway:
-        gateway.send(house.message(GATEWAY, 1), house.message(GATEWAY, 1, boot=later))
+        gateway.deliver(house.message(GATEWAY, 1), upto=1)
+        gateway.send(house.message(GATEWAY, 1, boot=later))
         gateway.wait_for_receipt(1, boot=later)
     with LedgerReader(house.ledger_path) as ledger:
         assert [(stream.boot[:8], stream.contiguous_upto) for stream in ledger.streams()] == [
