@@ -165,7 +165,7 @@ def parse_registry(text: str, source: str, profile_of: Callable[[str], Profile])
         profile_of: gives the profile that an instrument's `profile` names; raises ContractError if it cannot.
 
     Raises:
-        SettingsError: naming the file, the entry, the value and the remedy.
+        ContractError: naming the file, the entry, the value and the remedy.
     """
     return resolve_registry(convert(parse_toml(text, source), RegistryTables, source), source, profile_of)
 

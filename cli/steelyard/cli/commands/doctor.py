@@ -10,15 +10,25 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from steelyard.broker_config.embedded import find_mosquitto
+from steelyard.broker_config.errors import BrokerConfigError
+from steelyard.broker_config.settings import BrokerSettings, tls_context
 from steelyard.cli.errors import CommandError
 from steelyard.cli.findings import Finding, print_findings
 from steelyard.cli.server_file import ServerFile, read_server_file
 from steelyard.contracts.errors import ContractError
 
-PARTS = ("machine", "broker", "stores", "ledger", "api")
+PARTS: dict[str, tuple[str, ...]] = {
+    "machine": ("machine",),
+    "ingest": ("broker", "stores", "ledger"),
+    "calibrate": ("stores",),
+    "api": ("api",),
+    "edge": ("edge",),
+}
+"""What a part of Steelyard needs; `edge` wants a gateway's configuration, the others a server.toml."""
 _CONNECT_S = 3.0
 _LEAST_FREE = 512 * 2**20
 _EXTRAS = {
@@ -31,40 +41,57 @@ _EXTRAS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the subcommand's arguments."""
-    parser.add_argument("--config", type=Path, help="a server.toml to look at as well")
-    parser.add_argument("--part", choices=PARTS, action="append", help="only this; repeatable (default: all)")
+    parser.add_argument(
+        "--config", type=Path, help="a server.toml, or with --part edge a gateway's file, to look at too"
+    )
+    parser.add_argument(
+        "--part",
+        choices=tuple(PARTS),
+        action="append",
+        help="only what this part needs; repeatable (default: the machine, and what a server.toml names)",
+    )
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask every question, also after one was answered with no. Returns 1 if anything is wrong."""
-    parts = tuple(arguments.part or PARTS)
-    findings = list(_machine(arguments.config)) if "machine" in parts else []
-    if arguments.config is not None:
+    parts = arguments.part or [part for part in PARTS if part != "edge"]
+    config: Path | None = arguments.config
+    wanted = dict.fromkeys(question for part in parts for question in PARTS[part])
+    findings: list[Finding] = []
+    if "machine" in wanted:
+        findings += _machine(config)
+    if config is None:
+        if arguments.part and wanted.keys() != {"machine"}:
+            raise CommandError(f"--part {arguments.part[0]} needs --config: which configuration shall I look at?")
+        return print_findings(findings, as_json=arguments.json)
+    if "edge" in wanted:
+        findings += _answered("edge", partial(_edge, config))
+    questions: dict[str, Callable[[ServerFile], Iterator[Finding]]] = {
+        "broker": _broker,
+        "stores": _stores,
+        "ledger": _ledger,
+        "api": _api,
+    }
+    if wanted.keys() & questions.keys():
         try:
-            server = read_server_file(arguments.config)
+            server = read_server_file(config)
         except (CommandError, ContractError) as error:
             findings.append(Finding(subject="configuration", ok=False, message=str(error)))
         else:
-            questions: dict[str, Callable[[ServerFile], Iterator[Finding]]] = {
-                "broker": _broker,
-                "stores": _stores,
-                "ledger": _ledger,
-                "api": _api,
-            }
-            for part, question in questions.items():
-                if part in parts:
-                    findings.extend(_answered(part, question, server))
+            for subject, question in questions.items():
+                if subject in wanted:
+                    findings += _answered(subject, partial(question, server))
     return print_findings(findings, as_json=arguments.json)
 
 
-def _answered(part: str, question: Callable[[ServerFile], Iterator[Finding]], server: ServerFile) -> Iterator[Finding]:
+def _answered(subject: str, question: Callable[[], Iterator[Finding]]) -> list[Finding]:
     """The findings; a configuration that the part itself refuses is one too."""
     try:
-        yield from question(server)
+        return list(question())
     except (CommandError, ContractError) as error:
-        yield Finding(subject=part, ok=False, message=str(error))
+        return [Finding(subject=subject, ok=False, message=str(error))]
 
 
 def _machine(config: Path | None) -> Iterator[Finding]:
@@ -86,23 +113,35 @@ def _machine(config: Path | None) -> Iterator[Finding]:
 
 
 def _broker(server: ServerFile) -> Iterator[Finding]:
-    from steelyard.broker_config.errors import BrokerConfigError  # noqa: PLC0415 - only what is asked for is imported
-    from steelyard.broker_config.settings import BrokerSettings, tls_context  # noqa: PLC0415 - likewise
-    from steelyard.contracts.toml import convert  # noqa: PLC0415 - likewise
+    from steelyard.contracts.toml import convert  # noqa: PLC0415 - only what is asked for is imported
 
+    settings = convert(server.tables.get("broker", {}), BrokerSettings, f"{server.name} [broker]")
+    yield _broker_answers(settings.relative_to(server.directory))
+
+
+def _edge(config: Path) -> Iterator[Finding]:
+    from steelyard.edge.settings import load_config  # noqa: PLC0415 - likewise
+
+    edge = load_config(config)
+    yield Finding(subject="configuration", ok=True, message=f"{config}: {len(edge.instruments)} instruments")
+    spool = edge.spool_path
+    held = f"{spool}: {spool.stat().st_size:,} bytes" if spool.exists() else f"{spool} is not there yet"
+    yield Finding(subject="spool", ok=True, message=held)
+    # Only a connection: with a session of our own under its name we would disconnect the running gateway.
+    yield _broker_answers(edge.broker)
+
+
+def _broker_answers(settings: BrokerSettings) -> Finding:
     try:
-        settings = convert(server.tables.get("broker", {}), BrokerSettings, f"{server.name} [broker]")
-        settings = settings.relative_to(server.directory)
         if settings.tls is not None:
             tls_context(settings.tls)
         socket.create_connection((settings.host, settings.port), _CONNECT_S).close()
     except BrokerConfigError as error:
-        yield Finding(subject="broker", ok=False, message=str(error))
+        return Finding(subject="broker", ok=False, message=str(error))
     except OSError as error:
         text = f"{settings.address}: {error.strerror or error}: is it running, and is this the right port?"
-        yield Finding(subject="broker", ok=False, message=text)
-    else:
-        yield Finding(subject="broker", ok=True, message=f"{settings.address} accepts connections")
+        return Finding(subject="broker", ok=False, message=text)
+    return Finding(subject="broker", ok=True, message=f"{settings.address} accepts connections")
 
 
 def _stores(server: ServerFile) -> Iterator[Finding]:

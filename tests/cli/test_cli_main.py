@@ -1,0 +1,168 @@
+"""The command line: help that a stranger can use, one clear message, exit status 2 for what cannot be done."""
+
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from steelyard.cli.main import COMMANDS, main
+
+
+def steelyard(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "steelyard.cli.main", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_without_a_command_it_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    told = capsys.readouterr().out
+    assert all(name in told for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    told = capsys.readouterr().out
+    assert f"steelyard {name}" in told
+    # Every option says what it is for.
+    assert not re.findall(r"^  --[\w-]+(?: \w+)?\n(?=  --|\Z)", told, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_imports_only_its_own_part(name: str) -> None:
+    program = f"""
+import json, sys
+from steelyard.cli.main import main
+try:
+    main([{name!r}, "--help"])
+except SystemExit:
+    pass
+print(json.dumps(sorted(module for module in sys.modules if "." not in module)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    modules = set(json.loads(done.stdout.splitlines()[-1]))
+    heavy = {"scipy", "bokeh", "fastapi"}
+    if name in {"edge", "sim", "broker", "key", "doctor", "demo"}:
+        assert not modules & (heavy | {"numpy", "sqlalchemy"})
+    if name in {"ingest", "registry"}:
+        assert not modules & heavy
+
+
+def test_a_key_is_made_once_and_readable_by_its_owner_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "keys" / "gateway.pem"
+    assert main(["key", "new", str(path), "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert main(["key", "show", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == made
+    before = path.read_bytes()
+    assert main(["key", "new", str(path)]) == 2
+    assert "never overwritten" in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["key", "show", "nowhere.pem"], ["nowhere.pem", "steelyard key new"]),
+        (["edge", "run", "nowhere.toml"], ["nowhere.toml"]),
+        (["ingest", "--config", "nowhere.toml"], ["nowhere.toml", "No such file"]),
+        (["calibrate", "--config", "nowhere.toml"], ["nowhere.toml", "No such file"]),
+        (["api", "--config", "nowhere.toml"], ["nowhere.toml", "No such file"]),
+        (["sim", "nowhere.toml"], ["nowhere.toml"]),
+        (["sim", "nowhere.toml", "--rate", "2"], ["--simulated-from-ns"]),
+        (["demo", "--score", "nowhere"], ["nowhere", "steelyard demo"]),
+        (["broker", "ca", "tls", "--gateway", "nobody"], ["--gateway", "hengyuan/gw-hengyuan"]),
+        (["registry", "apply", "nowhere.toml", "--config", "nowhere2.toml"], ["nowhere2.toml"]),
+    ],
+)
+def test_what_cannot_be_done_gives_one_message_and_status_2(
+    arguments: list[str], words: list[str], tmp_path: Path
+) -> None:
+    done = steelyard(*arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    message = done.stderr.strip().splitlines()
+    assert len(message) == 1
+    assert message[0].startswith("steelyard: ")
+    for word in words:
+        assert word in message[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[brokr]\n", ["server.toml", "[brokr]", "did you mean [broker]"]),
+        ("broker = 5\n", ["server.toml", "[broker]"]),
+        ("[broker\n", ["server.toml", "TOML"]),
+        (
+            '[broker]\nclient_id = "ingest"\nhots = "x"\n[ingest]\nkey = "k.pem"\n',
+            ["server.toml", "hots", "did you mean 'host'"],
+        ),
+    ],
+)
+def test_a_configuration_with_a_fault_is_named(text: str, words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "server.toml").write_text(text)
+    done = steelyard("ingest", cwd=tmp_path)
+    assert done.returncode == 2
+    for word in words:
+        assert word in done.stderr
+
+
+def test_certificates_acl_and_configuration_fit_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["broker", "ca", str(tmp_path / "tls"), "--gateway", "acme/gw-1"]) == 0
+    made = capsys.readouterr().out.split()
+    assert {Path(line).name for line in made} == {"ca.crt", "server.crt", "ingest.crt", "acme.gw-1.crt"}
+    assert main(["broker", "ca", str(tmp_path / "tls"), "--gateway", "acme/gw-2"]) == 0
+    assert [Path(line).name for line in capsys.readouterr().out.split()] == ["acme.gw-2.crt"]
+    assert main(["broker", "acl"]) == 0
+    assert "pattern write steelyard/v1/%u/frame" in capsys.readouterr().out
+    assert main(["broker", "conf", "--tls-directory", "/t", "--port", "9999"]) == 0
+    conf = capsys.readouterr().out
+    assert "listener 9999" in conf
+    assert "cafile /t/ca.crt" in conf
+
+
+def test_the_doctor_names_what_is_missing_and_says_so_in_its_status(tmp_path: Path) -> None:
+    (tmp_path / "server.toml").write_text(
+        '[broker]\nclient_id = "x"\nport = 1\n[stores]\nrecords = "sqlite:///none.db"\nledger = "none.ledger"\n'
+    )
+    done = steelyard("doctor", "--config", "server.toml", "--json", cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    found = {each["subject"]: each for each in json.loads(done.stdout)["findings"]}
+    assert found["python"]["ok"]
+    for subject in ("broker", "records", "ledger", "api"):
+        assert not found[subject]["ok"]
+        assert len(found[subject]["message"]) > 20
+
+
+def test_the_doctor_of_a_bare_machine_finds_nothing_wrong(tmp_path: Path) -> None:
+    done = steelyard("doctor", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "python" in done.stdout
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe:
+        done = subprocess.run(
+            [sys.executable, "-m", "steelyard.cli.main", "broker", "acl"],
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,119 @@
+"""registry.toml: what goes in, and each kind of mistake named with its file, entry, value and remedy."""
+
+import pytest
+
+from steelyard.calibration.verification.mpe import limits_at
+from steelyard.calibration.verification.regime import Regime
+from steelyard.cli.registry_file import parse_registry
+from steelyard.contracts.errors import ContractError
+from steelyard.contracts.profile import Profile, parse_profile
+from steelyard.contracts.profiles import builtin
+from steelyard.contracts.registry import InstrumentKind
+
+GOOD = """
+[[organization]]
+id = "acme"
+name = "Acme"
+kind = "enterprise"
+region = "cn-zj"
+[[gateway]]
+id = "gw-1"
+organization = "acme"
+public_key = "ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+[[instrument]]
+id = "pt-1"
+gateway = "gw-1"
+name = "Boiler pressure"
+profile = "pressure_transmitter"
+serial = "123"
+location = "Boiler house"
+accuracy_class = "0.5"
+[instrument.legal]
+regime = "voluntary"
+channel = "pressure"
+period_months = 24
+catalogue = "JJG 882-2019"
+confidence = "M"
+service_date = 2024-02-29
+[instrument.legal.mpe]
+unit = "MPa"
+source = "JJG 882-2019, class 0.5"
+rule = { type = "of_span", percent = 0.5, span = 1.6 }
+[[instrument]]
+id = "pg-1"
+gateway = "gw-1"
+name = "Reference gauge"
+profile = "reference_gauge"
+serial = "124"
+location = "Boiler house"
+accuracy_class = "0.1"
+[[pair]]
+instrument = "pt-1"
+channel = "pressure"
+reference_instrument = "pg-1"
+reference_channel = "pressure"
+expanded_uncertainty = 0.0008
+[[event]]
+id = "cert-1"
+instrument = "pt-1"
+kind = "calibration"
+completed = 2025-03-01
+decision = "passed"
+performed_by = "Institute"
+certificate = "C-1"
+[[event.point]]
+test_point = 0.8
+unit = "MPa"
+as_found = 0.001
+expanded_uncertainty = 0.0012
+"""
+
+
+def profile_of(name: str) -> Profile:
+    return parse_profile(builtin(name).read_text("utf-8"), name)
+
+
+def test_a_registry_becomes_the_projects_own_types() -> None:
+    file = parse_registry(GOOD, "registry.toml", profile_of)
+    registration = file.registration
+    first = registration.instruments[0]
+    assert (first.organization, first.kind) == ("acme", InstrumentKind.PRESSURE_TRANSMITTER)
+    assert {channel.id for channel in registration.channels if channel.instrument == "pt-1"} == {
+        "pressure",
+        "sensor_temperature",
+        "seal",
+    }
+    (legal,) = registration.legal_statuses
+    assert legal.regime is Regime.VOLUNTARY
+    assert limits_at(legal.mpe, 0.8).upper == pytest.approx(0.008)
+    assert registration.reference_pairs[0].standard_uncertainty == pytest.approx(0.0004)
+    assert file.events[0].points[0].as_found == 0.001
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('serial = "123"', 'serail = "123"', ["registry.toml", "serail", "did you mean 'serial'"]),
+        ('id = "pg-1"', 'id = "pt-1"', ["pt-1", "twice"]),
+        ('gateway = "gw-1"\nname = "Boiler', 'gateway = "gw-9"\nname = "Boiler', ["pt-1", "gw-9", "[[gateway]]"]),
+        ('profile = "pressure_transmitter"', 'profile = "nothing"', ["pt-1", "nothing", "sdm630"]),
+        ('channel = "pressure"\nperiod', 'channel = "preassure"\nperiod', ["pt-1", "preassure"]),
+        ('unit = "MPa"\nsource', 'unit = "bar"\nsource', ["pt-1", "bar", "MPa"]),
+        ("percent = 0.5", "percent = -0.5", ["percent"]),
+        ('regime = "voluntary"', 'regime = "sometimes"', ["regime", "sometimes"]),
+        ("period_months = 24\n", "", ["pt-1", "period_months"]),
+        ("expanded_uncertainty = 0.0008", "expanded_uncertainty = 0.0", ["pt-1", "expanded_uncertainty"]),
+        ('reference_instrument = "pg-1"', 'reference_instrument = "pt-1"', ["pt-1", "another instrument"]),
+        ("as_found = 0.001\n", "", ["cert-1", "as_left"]),
+        ("as_found = 0.001", "as_found = nan", ["cert-1", "as_found"]),
+        ("completed = 2025-03-01", "completed = 2025-02-30", ["registry.toml", "TOML"]),
+        ('id = "acme"', 'id = "Acme"', ["Acme", "lower-case"]),
+        ("public_key = ", 'public_key = "x" #', ["gw-1", "public_key", "steelyard key"]),
+    ],
+)
+def test_a_registry_with_one_fault_is_refused_and_the_fault_is_named(old: str, new: str, words: list[str]) -> None:
+    assert old in GOOD
+    with pytest.raises(ContractError) as caught:
+        parse_registry(GOOD.replace(old, new, 1), "registry.toml", profile_of)
+    for word in words:
+        assert word in str(caught.value)
