@@ -69,7 +69,9 @@ def test_frames_go_from_the_broker_into_ledger_readings_and_health_and_are_confi
     with LedgerReader(house.ledger_path) as ledger:
         assert [entry.message for entry in ledger.frames(0, 1000)] == messages
         assert ledger.frames(receipt.ledger_size - 1)[0].root.hex() == receipt.root
-        assert ledger.view_position(house.readings_url) == 200
+        store = open_readings(house.readings_url)
+        assert ledger.view_position(store.identity()) == 200
+        store.close()
     verify_ledger(house.ledger_path)
 
 

@@ -163,3 +163,21 @@ def test_a_store_that_fails_in_an_unknown_way_does_not_end_the_thread(
     bench.commit(1)
     eventually(lambda: bench.view.position == 1)
     assert "a fault of ours" in caplog.text
+
+
+def test_a_store_that_was_dropped_and_made_anew_is_written_from_the_first_frame(
+    house: Any, bench: Bench, eventually: Any
+) -> None:
+    bench.view.start()
+    bench.commit(1, 2, 3)
+    eventually(lambda: bench.view.position == 3)
+    bench.view.stop(10)
+    for file in house.directory.glob("readings.db*"):
+        file.unlink()
+    bench.commit(4, offer=False)
+    bench.written.clear()
+    again = ReadingsView(bench.ledger, bench._open, max_frames=100)
+    again.start()
+    eventually(lambda: again.position == 4)
+    again.stop(10)
+    assert bench.written == [1, 2, 3, 4]

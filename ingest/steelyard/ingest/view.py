@@ -11,9 +11,8 @@ from collections import deque
 from threading import Condition, Event, Thread
 from typing import TYPE_CHECKING, Protocol
 
-from steelyard.contracts.cose import parse_sign1
-from steelyard.contracts.frame import decode_frame
 from steelyard.storage.errors import StorageError
+from steelyard.storage.view import frame_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,6 +71,7 @@ class ReadingsView:
         self._down = False
         self._behind = True
         self._position = 0
+        self._name = ""
         self._thread = Thread(target=self._run, name="readings-view", daemon=True)
 
     def start(self) -> None:
@@ -136,10 +136,12 @@ class ReadingsView:
         store = self._store
         if store is None:
             store = self._store = self._open_store()
-            self._position = self._ledger.view_position(store.url)
+            # Not its address: a store that was dropped and made anew begins at the first frame.
+            self._name = store.identity()
+            self._position = self._ledger.view_position(self._name)
         frames = self._next_offered()
         if not frames:
-            frames = [_readable(entry) for entry in self._ledger.frames(self._position, FROM_LEDGER)]
+            frames = [frame_of(entry) for entry in self._ledger.frames(self._position, FROM_LEDGER)]
         if not frames:
             if self._behind:
                 self._behind = False
@@ -147,7 +149,7 @@ class ReadingsView:
             return False
         store.write(frames)
         self._position += len(frames)
-        self._ledger.advance_view(store.url, self._position)
+        self._ledger.advance_view(self._name, self._position)
         if self._down:
             self._down, self._behind = False, True
             behind = self._ledger.size - self._position
@@ -185,8 +187,3 @@ class ReadingsView:
                 store.close()
             except StorageError as error:
                 logger.warning("readings store could not be closed: %s", error)
-
-
-def _readable(entry: LedgerFrame) -> Frame:
-    """The frame in a ledger entry. It was verified before it was stored, and the ledger's chain binds it since."""
-    return decode_frame(parse_sign1(entry.message).payload)
