@@ -1,5 +1,8 @@
 """Units are a closed list of UCUM codes."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from steelyard.contracts.errors import UnitError
@@ -26,3 +29,9 @@ def test_no_code_stands_twice_and_no_symbol_means_two_units_of_one_kind() -> Non
     symbols = [(unit.quantity_kind, unit.symbol) for unit in UNITS.values()]
     assert len(symbols) == len(set(symbols))
     assert all(code == unit.code for code, unit in UNITS.items())
+
+
+def test_the_reference_page_lists_exactly_the_registered_units() -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/units.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(.+?)` \| (.*?) ?\| (\w+) \|$", page, re.MULTILINE)
+    assert rows == [(unit.code, unit.symbol, unit.quantity_kind) for unit in UNITS.values()]
