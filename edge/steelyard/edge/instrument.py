@@ -95,6 +95,7 @@ class PolledInstrument:
         statuses: list[int] = []
         trouble: ReadError | None = None
         sent_ns, start_ns = self._clock.now_ns(), self._monotonic_ns()
+        received_ns, end_ns = sent_ns, start_ns
         for request, decoder in self._requests:
             if trouble is None or isinstance(trouble, DeviceException):
                 try:
@@ -102,15 +103,16 @@ class PolledInstrument:
                 except ReadError as error:
                     trouble = error
                 else:
+                    received_ns, end_ns = self._clock.now_ns(), self._monotonic_ns()
                     decoded, quality = decoder.decode(registers)
                     values += decoded
                     statuses += quality
                     continue
             values += [None] * len(request.channels)
             statuses += [int(trouble.quality)] * len(request.channels)
-        received_ns, end_ns = self._clock.now_ns(), self._monotonic_ns()
-        self._note(trouble, end_ns)
-        return self._block(values, statuses, (sent_ns + received_ns) // 2, max(0, end_ns - start_ns) // 1000)
+        self._note(trouble, self._monotonic_ns())
+        # The middle between the first request and the last reply; without a reply, the time of asking.
+        return self._block(values, statuses, (sent_ns + received_ns) // 2, (end_ns - start_ns) // 1000)
 
     def missing(self, quality: Quality, t_ns: int) -> Block:
         """The block of a poll that was not made: every channel without value, for the cause `quality`, at `t_ns`."""

@@ -1,7 +1,7 @@
 """Which rounds are complete.
 
-Instruments answer at their own pace; a round is complete when each of its instruments has been read in it or has
-missed it. Rounds are handed on in order, so an instrument's times never run backwards from one frame to the next.
+Instruments answer at their own pace; a round is complete when each of its instruments has been read in it or has missed
+it. Rounds are handed on in order.
 """
 
 from __future__ import annotations

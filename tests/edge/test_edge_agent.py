@@ -1,0 +1,425 @@
+"""The whole gateway against a real Mosquitto, scripted instruments and a consumer that gives receipts."""
+
+import itertools
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from steelyard.broker_config.client import BrokerClient, BrokerSettings
+from steelyard.contracts.clock import SystemClock
+from steelyard.contracts.errors import SettingsError
+from steelyard.contracts.frame import Block
+from steelyard.contracts.keys import SigningKey
+from steelyard.contracts.reading import Quality
+from steelyard.edge.errors import SpoolInUse
+from steelyard.edge.frames import FrameMaker, SignedFrame
+from steelyard.edge.spool import Spool, SpoolLimits
+from steelyard.edge.window import NOTHING
+
+
+@pytest.fixture
+def counting(scripted_server: Callable[..., object], exact_reply: Callable[..., bytes]) -> object:
+    """An instrument whose register 0 counts its answers (modulo 60000) and whose register 1 is 7."""
+    count = itertools.count(1)
+
+    def respond(request: bytes) -> list[bytes]:
+        answer = next(count) % 60_000
+        return [exact_reply(request, lambda _unit, register: answer if register == 0 else 7)]
+
+    return scripted_server(respond)
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    caplog.set_level(logging.INFO, logger="steelyard")
+    return lambda: [record.getMessage() for record in caplog.records]
+
+
+def spooled(directory: Path) -> Spool:
+    return Spool(
+        directory / "spool.db", SpoolLimits(max_frames=1, max_bytes=1, min_free_bytes=0, ballast_bytes=0), b"test"
+    )
+
+
+def test_values_arrive_in_order_and_the_spool_forgets_on_receipts(
+    mosquitto: object,
+    counting: object,
+    consumer_factory: Callable[..., object],
+    gateway_directory: Callable[..., Path],
+    start_gateway: Callable[..., object],
+    wait_until: Callable[..., None],
+) -> None:
+    consumer = consumer_factory(mosquitto.port)
+    path = gateway_directory(broker_port=mosquitto.port, instruments=[("i1", "made.toml", counting.port)])
+    gateway = start_gateway(path)
+    wait_until(lambda: len(consumer.frames) >= 20)
+    gateway.stop()
+    assert [seq for _, seq in consumer.order] == list(range(1, len(consumer.order) + 1))
+    counts = [value for _, channel, value, _ in consumer.readings() if channel == "a"]
+    assert counts == [float(place) for place in range(1, len(counts) + 1)]
+    assert all(value == 7.0 for _, channel, value, _ in consumer.readings() if channel == "b")
+    spool = spooled(path.parent)
+    assert spool.frames == 0
+    spool.close()
+
+
+def test_birth_status_and_goodbye(
+    mosquitto: object,
+    counting: object,
+    consumer_factory: Callable[..., object],
+    gateway_directory: Callable[..., Path],
+    start_gateway: Callable[..., object],
+    wait_until: Callable[..., None],
+) -> None:
+    consumer = consumer_factory(mosquitto.port)
+    path = gateway_directory(broker_port=mosquitto.port, instruments=[("i1", "made.toml", counting.port)])
+    gateway = start_gateway(path)
+    wait_until(lambda: consumer.statuses)
+    assert (consumer.statuses[0].state, consumer.statuses[0].gateway) == ("online", "gw")
+    gateway.stop()
+    wait_until(lambda: consumer.statuses[-1].state == "offline")
+    assert consumer.statuses[-1].reason == "stopped"
+    late = consumer_factory(mosquitto.port, client_id="late")
+    wait_until(lambda: late.statuses)
+    assert late.statuses[0].state == "offline", "the status is retained"
+
+
+def test_a_broker_down_at_start_and_going_away_loses_nothing(
+    mosquitto: object,
+    counting: object,
+    consumer_factory: Callable[..., object],
+    gateway_directory: Callable[..., Path],
+    start_gateway: Callable[..., object],
+    wait_until: Callable[..., None],
+    lines: Callable[[], list[str]],
+) -> None:
+    mosquitto.stop()
+    path = gateway_directory(broker_port=mosquitto.port, instruments=[("i1", "made.toml", counting.port)])
+    gateway = start_gateway(path)
+    wait_until(lambda: len(counting.requests) >= 20)
+    mosquitto.start()
+    consumer = consumer_factory(mosquitto.port)
+    wait_until(lambda: len(consumer.frames) >= 30)
+    for _ in range(2):
+        mosquitto.forget_everything()
+        asked = len(counting.requests)
+        wait_until(lambda asked=asked: len(counting.requests) >= asked + 15)
+        mosquitto.start()
+        known = len(consumer.frames)
+        wait_until(lambda known=known: len(consumer.frames) >= known + 30)
+    gateway.stop()
+    assert consumer.gaps() == []
+    assert consumer.altered == []
+    counts = [value for _, channel, value, _ in consumer.readings() if channel == "a"]
+    assert counts == [float(place) for place in range(1, len(counts) + 1)]
+    said = [line for line in lines() if "cannot reach broker" in line and "gw" not in line]
+    assert said, "the outage is said"
+    assert len([line for line in lines() if "lost broker" in line]) <= 4, "once for each side and outage"
+
+
+def test_an_instrument_that_is_down_at_start_or_goes_away_leaves_the_others_alone(
+    mosquitto: object,
+    counting: object,
+    scripted_server: Callable[..., object],
+    exact_reply: Callable[..., bytes],
+    consumer_factory: Callable[..., object],
+    gateway_directory: Callable[..., Path],
+    start_gateway: Callable[..., object],
+    wait_until: Callable[..., None],
+    lines: Callable[[], list[str]],
+) -> None:
+    late = scripted_server(lambda r: [exact_reply(r, lambda *_: 9)])
+    late.stop()
+    consumer = consumer_factory(mosquitto.port)
+    path = gateway_directory(
+        broker_port=mosquitto.port,
+        instruments=[("here", "made.toml", counting.port), ("late", "made.toml", late.port)],
+    )
+    gateway = start_gateway(path)
+    wait_until(lambda: len(consumer.frames) >= 10)
+    late.start()
+
+    def last(instrument: str) -> tuple[float | None, int]:
+        block = next(b for b in consumer.decoded()[-1].blocks if b.instrument == instrument)
+        return block.values[0][0], block.status[0][0]
+
+    wait_until(lambda: last("late") == (9.0, 0))
+    wait_until(lambda: any("answers again" in line for line in lines()))
+    late.stop()
+    wait_until(lambda: last("late") == (None, Quality.NOT_CONNECTED))
+    gateway.stop()
+    assert {len(frame.blocks) for frame in consumer.decoded()} == {2}, "every frame has both instruments"
+    here = [value for name, channel, value, _ in consumer.readings() if (name, channel) == ("here", "a")]
+    assert here == [float(place) for place in range(1, len(here) + 1)]
+    assert consumer.readings()[2:4] == [
+        ("late", "a", None, Quality.NOT_CONNECTED),
+        ("late", "b", None, Quality.NOT_CONNECTED),
+    ]
+    about = [line for line in lines() if line.startswith("instrument late")]
+    assert len(about) <= 5, about
+    assert sum("answers again" in line for line in about) == 1
+
+
+def test_a_silent_instrument_costs_missed_polls_that_are_counted_and_reported(
+    mosquitto: object,
+    counting: object,
+    scripted_server: Callable[..., object],
+    consumer_factory: Callable[..., object],
+    gateway_directory: Callable[..., Path],
+    start_gateway: Callable[..., object],
+    wait_until: Callable[..., None],
+) -> None:
+    silent = scripted_server(lambda _: [])
+    consumer = consumer_factory(mosquitto.port)
+    path = gateway_directory(
+        broker_port=mosquitto.port,
+        instruments=[("here", "made.toml", counting.port), ("silent", "made.toml", silent.port)],
+    )
+    gateway = start_gateway(path)
+    wait_until(lambda: len(consumer.frames) >= 40)
+    gateway.stop()
+    assert gateway.statistics.missed > 0
+    readings = consumer.readings()
+    assert {(value, status) for name, _, value, status in readings if name == "silent"} == {(None, Quality.NO_REPLY)}
+    here = [value for name, channel, value, _ in readings if (name, channel) == ("here", "a")]
+    assert here == [float(place) for place in range(1, len(here) + 1)], "the neighbour is read all the same"
+    times = [b.t[0] for f in consumer.decoded() for b in f.blocks if b.instrument == "silent"]
+    assert times == sorted(times)
+    assert len(set(times)) == len(times), "a missed poll stands at its own time"
+
+
+def test_a_receipt_that_is_forged_foreign_or_too_far_is_ignored(
+    mosquitto: object,
+    counting: object,
+    consumer_factory: Callable[..., object],
+    gateway_directory: Callable[..., Path],
+    start_gateway: Callable[..., object],
+    wait_until: Callable[..., None],
+    lines: Callable[[], list[str]],
+) -> None:
+    consumer = consumer_factory(mosquitto.port, give_receipts=False)
+    path = gateway_directory(broker_port=mosquitto.port, instruments=[("i1", "made.toml", counting.port)])
+    gateway = start_gateway(path)
+    wait_until(lambda: len(consumer.frames) >= 10)
+    boot = consumer.order[0][0]
+    consumer.send_receipt(boot, 10, key=SigningKey.generate())
+    consumer.send_receipt(boot, 10, gateway="other")
+    consumer.send_receipt("00000009-deadbeef", 10)
+    consumer.send_receipt(boot, 1_000_000)
+    wait_until(lambda: sum("receipt ignored" in line for line in lines()) == 4)
+    consumer.send_receipt(boot, 4)
+    wait_until(lambda: len(consumer.frames) >= 20)
+    gateway.stop()
+    spool = spooled(path.parent)
+    assert [frame.seq for frame in spool.after(NOTHING, 3, 10**6)] == [5, 6, 7]
+    spool.close()
+
+
+def test_a_full_spool_stops_measuring_and_the_gap_is_recorded(
+    mosquitto: object,
+    counting: object,
+    consumer_factory: Callable[..., object],
+    gateway_directory: Callable[..., Path],
+    start_gateway: Callable[..., object],
+    wait_until: Callable[..., None],
+    lines: Callable[[], list[str]],
+) -> None:
+    consumer = consumer_factory(mosquitto.port, give_receipts=False)
+    path = gateway_directory(
+        broker_port=mosquitto.port,
+        instruments=[("i1", "made.toml", counting.port)],
+        spool="max_frames = 20\n",
+    )
+    gateway = start_gateway(path)
+    wait_until(lambda: any("measuring stops" in line for line in lines()))
+    wait_until(lambda: any("measuring stopped" in status.reason for status in consumer.statuses))
+    asked = len(counting.requests)
+    time.sleep(0.4)
+    assert len(counting.requests) <= asked + 1, "nothing is measured that cannot be kept"
+    consumer.give_receipts = True
+    consumer.send_receipt(consumer.order[0][0], 20)
+    wait_until(lambda: any("measuring goes on" in line for line in lines()))
+    known = len(consumer.frames)
+    wait_until(lambda: len(consumer.frames) >= known + 20)
+    gateway.stop()
+    assert consumer.gaps() == [], "numbers have no gap: nothing was measured, nothing was numbered"
+    spool = spooled(path.parent)
+    (gap,) = spool.gaps()
+    spool.close()
+    assert "spool.max_frames is 20" in gap.cause
+    assert gap.polls >= 4
+    assert gap.to_ns - gap.from_ns >= 400_000_000
+
+
+def test_r6_a_backlog_is_drained_fast_in_order_while_live_data_keep_coming(
+    mosquitto: object,
+    counting: object,
+    consumer_factory: Callable[..., object],
+    gateway_directory: Callable[..., Path],
+    start_gateway: Callable[..., object],
+    wait_until: Callable[..., None],
+    gateway_key: SigningKey,
+) -> None:
+    backlog = 4000
+    path = gateway_directory(broker_port=mosquitto.port, instruments=[("i1", "made.toml", counting.port)])
+    fill(path.parent, backlog, gateway_key)
+    consumer = consumer_factory(mosquitto.port)
+    begin = time.monotonic()
+    gateway = start_gateway(path)
+    wait_until(lambda: len(consumer.frames) >= backlog, 30)
+    rate = backlog / (time.monotonic() - begin)
+    wait_until(lambda: any(boot.startswith("00000002") for boot, _ in consumer.frames))
+    gateway.stop()
+    assert [number for number in consumer.order if number[0].startswith("00000001")][:backlog] == sorted(
+        number for number in consumer.frames if number[0].startswith("00000001")
+    )
+    assert consumer.gaps() == []
+    assert rate > 10 * 20, "at least ten times the live rate of 20 frames/s"
+    assert gateway.statistics.missed == 0
+
+
+def fill(directory: Path, count: int, key: SigningKey) -> None:
+    """A spool with `count` frames of an earlier boot, as an outage leaves it."""
+    limits = SpoolLimits(max_frames=10**6, max_bytes=10**9, min_free_bytes=0, ballast_bytes=0)
+    spool = Spool(directory / "spool.db", limits, b"old.")
+    maker = FrameMaker(gateway="gw", boot=spool.boot, key=key, clock=SystemClock())
+    frames: list[SignedFrame] = []
+    for place in range(count):
+        values = ((float(place),), (7.0,))
+        frames += maker.make(
+            (
+                Block(
+                    instrument="i1",
+                    channels=("a", "b"),
+                    t=(1_700_000_000_000_000_000 + place,),
+                    span_us=(1,),
+                    values=values,
+                    status=((0,), (0,)),
+                ),
+            )
+        )
+    spool.apply(frames, [])
+    spool.close()
+
+
+def test_frames_without_receipt_are_sent_again_after_a_restart(
+    mosquitto: object,
+    counting: object,
+    consumer_factory: Callable[..., object],
+    gateway_directory: Callable[..., Path],
+    start_gateway: Callable[..., object],
+    wait_until: Callable[..., None],
+) -> None:
+    deaf = consumer_factory(mosquitto.port, give_receipts=False)
+    path = gateway_directory(broker_port=mosquitto.port, instruments=[("i1", "made.toml", counting.port)])
+    gateway = start_gateway(path)
+    wait_until(lambda: len(deaf.frames) >= 15)
+    gateway.stop()
+    sent = dict(deaf.frames)
+    deaf.give_receipts = True
+    start_gateway(path).stop()
+    wait_until(lambda: len(deaf.order) >= 2 * len(sent))
+    assert deaf.altered == [], "the same bytes"
+    assert {boot[:8] for boot, _ in deaf.frames} >= {"00000001"}
+
+
+def test_instruments_with_their_own_period_have_frames_of_their_own(
+    mosquitto: object,
+    counting: object,
+    scripted_server: Callable[..., object],
+    exact_reply: Callable[..., bytes],
+    consumer_factory: Callable[..., object],
+    gateway_directory: Callable[..., Path],
+    start_gateway: Callable[..., object],
+    wait_until: Callable[..., None],
+) -> None:
+    slow = scripted_server(lambda r: [exact_reply(r, lambda *_: 1)])
+    consumer = consumer_factory(mosquitto.port)
+    path = gateway_directory(
+        broker_port=mosquitto.port,
+        instruments=[("fast", "made.toml", counting.port), ("slow", "made.toml", slow.port)],
+    )
+    path.write_text(path.read_text() + "period_s = 0.2\n")
+    gateway = start_gateway(path)
+    wait_until(lambda: len(consumer.frames) >= 40)
+    gateway.stop()
+    names = [tuple(block.instrument for block in frame.blocks) for frame in consumer.decoded()]
+    assert set(names) == {("fast",), ("slow",)}
+    assert 2.5 < names.count(("fast",)) / names.count(("slow",)) < 6
+
+
+def test_instruments_on_one_port_share_a_connection_and_are_asked_in_turn(
+    mosquitto: object,
+    scripted_server: Callable[..., object],
+    exact_reply: Callable[..., bytes],
+    consumer_factory: Callable[..., object],
+    gateway_directory: Callable[..., Path],
+    start_gateway: Callable[..., object],
+    wait_until: Callable[..., None],
+) -> None:
+    server = scripted_server(lambda r: [exact_reply(r, lambda unit, _register: unit)])
+    consumer = consumer_factory(mosquitto.port)
+    path = gateway_directory(broker_port=mosquitto.port, instruments=[("u1", "made.toml", server.port)])
+    extra = "".join(
+        f'[[instrument]]\nid = "u{unit}"\nprofile = "made.toml"\nhost = "127.0.0.1"\n'
+        f"port = {server.port}\nunit = {unit}\n"
+        for unit in (2, 3, 4)
+    )
+    path.write_text(path.read_text() + extra)
+    gateway = start_gateway(path)
+    wait_until(lambda: len(consumer.frames) >= 20)
+    gateway.stop()
+    assert server.connections == 1
+    assert {(name, value) for name, _, value, _ in consumer.readings()} == {(f"u{unit}", unit) for unit in (1, 2, 3, 4)}
+
+
+def test_the_will_says_that_the_connection_was_lost(
+    mosquitto: object,
+    counting: object,
+    consumer_factory: Callable[..., object],
+    gateway_directory: Callable[..., Path],
+    start_gateway: Callable[..., object],
+    wait_until: Callable[..., None],
+) -> None:
+    consumer = consumer_factory(mosquitto.port)
+    path = gateway_directory(broker_port=mosquitto.port, instruments=[("i1", "made.toml", counting.port)])
+    gateway = start_gateway(path)
+    wait_until(lambda: consumer.statuses)
+    # Another client takes the session over: for the broker the gateway's connection broke.
+    thief = BrokerClient(BrokerSettings(client_id="gw", port=mosquitto.port))
+    thief.start()
+    wait_until(lambda: any(status.reason == "connection lost" for status in consumer.statuses))
+    thief.stop()
+    wait_until(lambda: consumer.statuses[-1].state == "online", 15)
+    gateway.stop()
+
+
+def test_a_second_gateway_on_one_spool_ends_with_a_clear_error(
+    mosquitto: object,
+    counting: object,
+    gateway_directory: Callable[..., Path],
+    start_gateway: Callable[..., object],
+    wait_until: Callable[..., None],
+) -> None:
+    path = gateway_directory(broker_port=mosquitto.port, instruments=[("i1", "made.toml", counting.port)])
+    start_gateway(path)
+    wait_until(lambda: counting.requests)
+    second = start_gateway(path)
+    wait_until(lambda: second.error is not None)
+    assert isinstance(second.error, SpoolInUse)
+    second.error = None
+
+
+def test_a_wrong_configuration_ends_at_once(
+    gateway_directory: Callable[..., Path], start_gateway: Callable[..., object], wait_until: Callable[..., None]
+) -> None:
+    path = gateway_directory(broker_port=1883, instruments=[("i1", "made.toml", 502)])
+    path.write_text(path.read_text().replace("timeout_s", "timeuot_s"))
+    gateway = start_gateway(path)
+    wait_until(lambda: gateway.error is not None)
+    assert isinstance(gateway.error, SettingsError)
+    assert "did you mean 'timeout_s'" in str(gateway.error)
+    gateway.error = None
