@@ -1,7 +1,8 @@
 """Signing in, and telling from a request who asks.
 
-A person has a session: a random token in a cookie (HttpOnly, SameSite=Lax, Secure under https), of which the records keep
-the hash. A program has a key in ``Authorization: Bearer``. Failed attempts are counted for each account and address.
+A person has a session: a random token in a cookie (HttpOnly, SameSite=Lax, Secure under https), of which the records
+keep the hash. A program has a key in ``Authorization: Bearer``. Failed attempts are counted for each account and each
+address.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class Access:
             raise TooMany(
                 "There were too many failed attempts to sign in.",
                 retry_after_s=wait_s,
-                remedy=f"Wait {-(-wait_s // 60)} minutes, then try again. If you forgot the password, ask for a new one.",
+                remedy=f"Wait {-(-wait_s // 60)} minutes, then try again, or ask for a new password.",
             )
         account = self._records.accounts.account_by_email(email)
         stored = account.password_hash if account is not None and account.disabled_ns is None else None

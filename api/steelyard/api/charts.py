@@ -13,16 +13,8 @@ from datetime import date
 from typing import Any, Literal
 
 from bokeh.embed import json_item
-from bokeh.models import (
-    BoxAnnotation,
-    ColumnDataSource,
-    DatetimeTickFormatter,
-    HoverTool,
-    Label,
-    Range1d,
-    Span,
-    Whisker,
-)
+from bokeh.models import ColumnDataSource, DatetimeTickFormatter, HoverTool, Range1d
+from bokeh.models.annotations import BoxAnnotation, Label, Span, Whisker
 from bokeh.plotting import figure
 
 from steelyard.api.figures import COVERAGE_FACTOR, symbol
@@ -113,6 +105,7 @@ def error_chart(assessment: Assessment, observations: Sequence[ErrorObservation]
     plot = _plot(colours, 360)
     plot.yaxis.axis_label = f"Error in {symbol(estimate.unit)}" if symbol(estimate.unit) else "Error"
     plot.y_range = _range(estimate, [*marks, *papers])
+    plot.x_range = _span(assessment, estimate, [*marks, *papers])
     _limits(plot, estimate, colours)
     _fan(plot, assessment, estimate, colours)
     _observations(plot, marks, colours, symbol(estimate.unit))
@@ -191,6 +184,14 @@ def _range(estimate: ErrorEstimate, observations: Sequence[ErrorObservation]) ->
     low = max(min(estimate.mpe_lower, *seen), -5 * wide)
     high = min(max(estimate.mpe_upper, *seen), 5 * wide)
     return Range1d(start=low - 0.28 * wide, end=high + 0.28 * wide)
+
+
+def _span(assessment: Assessment, estimate: ErrorEstimate, observations: Sequence[ErrorObservation]) -> Range1d:
+    """From the first observation to the end of the forecast; a due date years ahead would squeeze all the rest."""
+    first_ns = min((o.t_ns for o in observations), default=assessment.at_ns - 90 * DAY_NS)
+    end_ns = assessment.at_ns + (estimate.forecast.days[-1] if estimate.forecast.days else 30.0) * DAY_NS
+    margin_ns = 0.02 * (end_ns - first_ns)
+    return Range1d(start=(first_ns - margin_ns) / MS, end=(end_ns + margin_ns) / MS)
 
 
 def _limits(plot: figure, estimate: ErrorEstimate, colours: Palette) -> None:
@@ -294,10 +295,6 @@ def _moments(plot: figure, assessment: Assessment, estimate: ErrorEstimate, colo
                 text_font_size="13px",
             )
         )
-    last_day = estimate.forecast.days[-1] if estimate.forecast.days else 0.0
-    end_ns = assessment.at_ns + last_day * DAY_NS
-    if assessment.due_date is not None and _date_ms(assessment.due_date) * MS > end_ns:
-        plot.x_range.end = end_ns / MS  # a date years ahead would squeeze everything else into a corner
 
 
 def _pointing(renderer: Any, what: str, unit: str) -> HoverTool:

@@ -13,6 +13,7 @@
     │   ├── TooLarge       413    the answer or the request would be too big
     │   ├── TooMany        429    too many attempts; `retry_after_s` says when
     │   └── Unavailable    503    a store cannot be reached
+    ├── SignInFirst               a page of the console needs somebody signed in: leads to the sign-in page
     ├── SettingsError             server.toml holds something this room cannot use
     └── DeliveryFailed            one attempt to send an alert failed; `final` says whether to try again
 """
@@ -102,6 +103,14 @@ class Unavailable(Refused):
 
     status = 503
     title = "A store cannot be reached"
+
+
+class SignInFirst(ApiError):
+    """A page needs somebody signed in; `location` is where to go."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__("sign in first", remedy=f"go to {location}")
+        self.location = location
 
 
 class SettingsError(ApiError):

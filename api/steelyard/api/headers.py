@@ -6,15 +6,25 @@ a nonce (`request.state.style_nonce`) that its own script hands to those element
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from steelyard.api.errors import TooLarge
-from steelyard.api.problems import problem_response
+from steelyard.api.problems import Problem, problem_response, response
 
 MAX_BODY_BYTES = 1_000_000
 """No request of this interface needs more: the longest is a verification event with some hundred test points."""
+
+UNEXPECTED = Problem(
+    title="Something went wrong here",
+    status=500,
+    detail="The request could not be answered because of a fault of the server.",
+    remedy="Try again; if it happens again, tell the person who runs Steelyard the time at which it happened.",
+)
+
+log = logging.getLogger(__name__)
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -57,7 +67,11 @@ class Surroundings:
         scope.setdefault("state", {})["style_nonce"] = nonce
         https = scope.get("scheme") == "https"
 
+        begun = False
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal begun
+            begun = True
             if message["type"] == "http.response.start":
                 headers: list[tuple[bytes, bytes]] = list(message.get("headers", []))
                 present = {name.lower() for name, _ in headers}
@@ -79,7 +93,13 @@ class Surroundings:
             )
             await problem_response(error)(scope, receive, send_with_headers)
             return
-        await self._app(scope, _bounded(receive), send_with_headers)
+        try:
+            await self._app(scope, _bounded(receive), send_with_headers)
+        except Exception:  # the server must live on: whatever it was is logged, and told without its inside
+            log.exception("%s %s failed", scope.get("method"), scope.get("path"))
+            if begun:
+                raise
+            await response(UNEXPECTED)(scope, receive, send_with_headers)
 
 
 def _announced(scope: Scope) -> int:

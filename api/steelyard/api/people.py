@@ -17,6 +17,7 @@ from steelyard.calibration.verification.audit import AuditEntry
 from steelyard.calibration.verification.roles import Role
 from steelyard.contracts.identifiers import OrganizationId
 from steelyard.contracts.registry import Organization, OrganizationKind
+from steelyard.storage.errors import RecordRefused
 from steelyard.storage.records import Records
 from steelyard.storage.records.accounts import Account, ApiKey
 
@@ -131,32 +132,36 @@ def demo_people(records: Records, organizations: list[Organization], now_ns: int
 
     They have no password: only demo mode lets anybody be them.
     """
-    held = {account.id: account for account in records.accounts.accounts()}
+    held = {account.email: account for account in records.accounts.accounts()}
     people = []
     for organization in organizations:
         for role in DEMO_ROLES[organization.kind]:
-            account_id = f"demo-{organization.id}-{role.value}"
-            if account_id not in held:
-                account = Account(
-                    id=account_id,
-                    organization=organization.id,
-                    name=ROLES[role],
-                    email=f"{role.value}@{organization.id}.example",
-                    role=role,
-                    password_hash=NO_PASSWORD,
-                    created_ns=now_ns,
-                )
-                _store(records, account, "steelyard", now_ns)
-                held[account_id] = account
-            people.append(held[account_id])
+            email = f"{role.value}@{organization.id}.example"
+            person = held.get(email) or _demo_person(records, organization, role, email, now_ns)
+            people.append(person)
     return people
+
+
+def _demo_person(records: Records, organization: Organization, role: Role, email: str, now_ns: int) -> Account:
+    account = Account(
+        id=f"demo-{organization.id}-{role.value}",
+        organization=organization.id,
+        name=ROLES[role],
+        email=email,
+        role=role,
+        password_hash=NO_PASSWORD,
+        created_ns=now_ns,
+    )
+    try:
+        _store(records, account, "steelyard", now_ns)
+    except RecordRefused:  # another request, or another process, was quicker
+        return records.accounts.account_by_email(email) or account
+    return account
 
 
 def _store(records: Records, account: Account, created_by: str, now_ns: int) -> None:
     told = f"{account.organization} {account.role.value} {account.email}"
-    records.accounts.add_account(
-        account, _audit(now_ns, created_by, "create_account", "account", account.id, told)
-    )
+    records.accounts.add_account(account, _audit(now_ns, created_by, "create_account", "account", account.id, told))
 
 
 def _check_role(records: Records, organization: OrganizationId, role: Role) -> None:

@@ -22,9 +22,6 @@ ROLES_BY_KIND: dict[OrganizationKind, frozenset[Role]] = {
 }
 """The roles that people and keys of an organization can have."""
 
-EVENT_ROLES = frozenset({Role.APPROVER, Role.VERIFIER})
-"""Who may record a verification event: only an authorized body's people (metrology.md, section 1)."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:

@@ -71,7 +71,7 @@ class Mailer:
         except (OSError, smtplib.SMTPException) as cause:
             self._drop()
             where = f"{self._settings.host}:{self._settings.port}"
-            self._unreachable = f"the mail server {where} cannot be used: {cause or type(cause).__name__}"
+            self._unreachable = f"the mail server {where} cannot be used: {str(cause) or type(cause).__name__}"
             raise DeliveryFailed(self._unreachable, final=False) from cause
         return f"accepted by {self._settings.host}"
 

@@ -55,7 +55,9 @@ def call(hook: WebhookSettings, *, key: str, body: str, now_ns: int) -> str:
     except httpx.InvalidURL as cause:
         raise DeliveryFailed(f"{hook.url} is no address: {cause}", final=True) from cause
     except httpx.HTTPError as cause:
-        raise DeliveryFailed(f"{hook.url} cannot be reached: {cause or type(cause).__name__}", final=False) from cause
+        raise DeliveryFailed(
+            f"{hook.url} cannot be reached: {str(cause) or type(cause).__name__}", final=False
+        ) from cause
     if answer.is_success:
         return f"answered {answer.status_code}"
     final = answer.status_code < 500 and answer.status_code not in TRY_AGAIN

@@ -1,16 +1,6 @@
 "use strict";
-/* Draws the charts of a page with Bokeh, in the colours of the reader's scheme, and again when that changes.
- * Bokeh styles its parts through style elements; the content security policy allows those that carry the nonce
- * of this page, so each style element made here is given it. */
+/* Draws the charts of a page with Bokeh, in the colours of the reader's scheme, and again when that changes. */
 (() => {
-  const nonce = document.currentScript.dataset.styleNonce;
-  const make = Document.prototype.createElement;
-  Document.prototype.createElement = function (name, options) {
-    const element = make.call(this, name, options);
-    if (String(name).toLowerCase() === "style") element.setAttribute("nonce", nonce);
-    return element;
-  };
-
   const dark = matchMedia("(prefers-color-scheme: dark)");
 
   const draw = async (place) => {
@@ -24,7 +14,7 @@
       place.views = Array.from(await Bokeh.embed.embed_item(item, place));
       place.dataset.drawn = scheme;
     } catch (error) {
-      const note = make.call(document, "p");
+      const note = document.createElement("p");
       note.className = "waiting";
       note.textContent = "The chart cannot be drawn now. The figures below say the same; reload the page to try again.";
       place.replaceChildren(note);

@@ -1,0 +1,317 @@
+"""The page of one instrument: what it says now, how wrong it probably is, and by when it must be verified."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from steelyard.api.beam import error_text, limits_text, share_of_limit
+from steelyard.api.charts import ReadingSpans, error_chart, readings_chart
+from steelyard.api.console.pages import Fact, Pages
+from steelyard.api.console.reader import Reading
+from steelyard.api.desk import Desk, FleetItem
+from steelyard.api.errors import Missing
+from steelyard.api.figures import percent, significant, symbol, value_with_uncertainty, with_unit
+from steelyard.api.instants import DAY_NS, days_until, in_days
+from steelyard.api.live import LiveReading, main_channel, read_live
+from steelyard.api.room import RoomHere
+from steelyard.api.wording import DECISIONS, EVENTS, KINDS, REGIMES, STANDINGS, STATES, TRIGGERS, Standing, channel_name
+from steelyard.calibration.verification.assessment import Assessment, ErrorEstimate
+from steelyard.calibration.verification.events import EventPoint, VerificationEvent
+from steelyard.calibration.verification.regime import LegalStatus
+from steelyard.contracts.registry import Channel
+from steelyard.storage.errors import StoreUnavailable
+
+READINGS_SPAN_NS = 30 * DAY_NS
+READINGS_SPANS = 360
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """The date that holds, and why."""
+
+    date: str
+    in_words: str
+    because: str
+    facts: list[Fact]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointLine:
+    """One test point of a certificate, in words."""
+
+    at: str
+    found: str
+    left: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventLine:
+    """One verification, in words."""
+
+    date: str
+    what: str
+    result: str
+    points: list[PointLine]
+    certificate: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderLine:
+    """One of its work orders."""
+
+    id: str
+    short: str
+    trigger: str
+    state: str
+    raised: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstrumentView:
+    """Everything the page shows."""
+
+    id: str
+    name: str
+    kind: str
+    place: str
+    organization: str
+    standing: Standing
+    why: str
+    open_order: str | None
+    live: list[LiveReading]
+    no_live: str
+    due: Due
+    assessed: bool
+    error_sentence: str
+    facts: list[Fact]
+    chart_channel: str
+    events: list[EventLine]
+    orders: list[OrderLine]
+    plate: list[Fact]
+
+
+@router.get("/instruments/{instrument}")
+def instrument_page(request: Request, room: RoomHere, visit: Reading, instrument: str) -> Response:
+    """Show one instrument."""
+    item = room.desk.instrument(visit.principal, instrument)
+    answer = room.pages.render(
+        request, "instrument.html", visit.principal, choices=visit.choices, i=_view(room.desk, room.pages, item)
+    )
+    return visit.keep(request, answer)
+
+
+@router.get("/instruments/{instrument}/charts/error")
+def error_chart_data(
+    room: RoomHere, visit: Reading, instrument: str, scheme: Annotated[Literal["light", "dark"], Query()] = "light"
+) -> Response:
+    """Return the chart of the error against its limits, for BokehJS."""
+    item = room.desk.instrument(visit.principal, instrument)
+    if item.assessment is None or item.assessment.estimate is None:
+        raise Missing("Nothing is known of this instrument's error yet.", field="instrument", value=instrument)
+    observations = room.desk.records.verification.observations(item.instrument.id)
+    return Response(error_chart(item.assessment, observations, scheme), media_type="application/json")
+
+
+@router.get("/instruments/{instrument}/charts/readings")
+def readings_chart_data(
+    room: RoomHere, visit: Reading, instrument: str, scheme: Annotated[Literal["light", "dark"], Query()] = "light"
+) -> Response:
+    """Return the chart of the last days' readings, for BokehJS."""
+    item = room.desk.instrument(visit.principal, instrument)
+    channel = _chart_channel(room.desk, item)
+    if channel is None:
+        raise Missing("This instrument has no channel.", field="instrument", value=instrument)
+    now_ns = room.desk.clock.now_ns()
+    spans = room.desk.readings.buckets(
+        item.instrument.id, channel.id, now_ns - READINGS_SPAN_NS, now_ns + 1, READINGS_SPANS
+    )
+    chart = ReadingSpans(
+        name=channel_name(channel.id),
+        unit=channel.unit,
+        start_ns=spans.start.tolist(),
+        mean=spans.mean.tolist(),
+        minimum=spans.minimum.tolist(),
+        maximum=spans.maximum.tolist(),
+    )
+    return Response(readings_chart(chart, scheme), media_type="application/json")
+
+
+def _chart_channel(desk: Desk, item: FleetItem) -> Channel | None:
+    channels = desk.records.registry.channels_of(item.instrument.id)
+    main = main_channel(item.assessment, channels)
+    return next((channel for channel in channels if channel.id == main), None)
+
+
+def _view(desk: Desk, pages: Pages, item: FleetItem) -> InstrumentView:
+    held, assessment = item.instrument, item.assessment
+    estimate = assessment.estimate if assessment else None
+    channels = desk.records.registry.channels_of(held.id)
+    no_live = "No values yet. They appear a moment after the gateway sends them."
+    live: list[LiveReading] = []
+    try:
+        live = read_live(desk, item, channels)
+    except StoreUnavailable:
+        no_live = "The store of readings cannot be reached at the moment. Nothing is lost; reload the page in a minute."
+    legal = desk.records.registry.legal_status(held.id)
+    events = desk.records.verification.events(held.id)
+    chart_channel = _chart_channel(desk, item)
+    return InstrumentView(
+        id=held.id,
+        name=held.name,
+        kind=KINDS[held.kind],
+        place=held.location,
+        organization=item.owner.name,
+        standing=STANDINGS[assessment.status if assessment else None],
+        why=assessment.reason if assessment else "",
+        open_order=item.orders[0].id if item.orders else None,
+        live=live,
+        no_live=no_live,
+        due=_due(assessment, legal, events, desk.clock.now_ns()),
+        assessed=estimate is not None,
+        error_sentence=_error_sentence(estimate) if estimate else "",
+        facts=_facts(assessment, estimate, pages) if assessment and estimate else [],
+        chart_channel=channel_name(chart_channel.id) if chart_channel and live else "",
+        events=[_event_line(event, legal) for event in reversed(events)],
+        orders=[
+            OrderLine(
+                id=order.id,
+                short=order.id,
+                trigger=TRIGGERS[order.trigger].meaning,
+                state=STATES[order.state][0],
+                raised=pages.time(order.raised_ns),
+            )
+            for order in reversed(desk.records.orders.orders_of(held.id))
+        ],
+        plate=_plate(item, legal),
+    )
+
+
+def _due(
+    assessment: Assessment | None, legal: LegalStatus | None, events: Sequence[VerificationEvent], now_ns: int
+) -> Due:
+    if assessment is None:
+        return Due(date="", in_words="", because="It has not been assessed yet.", facts=[])
+    facts = []
+    if events:
+        facts.append(Fact(name="Last event", text=f"{EVENTS[events[-1].kind]}, {events[-1].completed.isoformat()}"))
+    if legal is not None and legal.period_months is not None:
+        facts.append(Fact(name="Period", text=f"{legal.period_months} months ({legal.catalogue.document})"))
+    mandatory = legal is not None and legal.mandatory
+    if assessment.statutory_due is not None:
+        name = "By law" if mandatory else "By agreement"
+        facts.append(Fact(name=name, text=assessment.statutory_due.isoformat()))
+    if assessment.recommended_due is not None:
+        facts.append(Fact(name="By evidence", text=assessment.recommended_due.isoformat()))
+    due = assessment.due_date
+    if due is None:
+        return Due(date="", in_words="", because=assessment.reason, facts=facts)
+    late = days_until(due, now_ns) < 0
+    return Due(
+        date=due.isoformat(),
+        in_words=f"{in_days(due, now_ns)}{', overdue' if late else ''}",
+        because=_because(assessment, mandatory=mandatory),
+        facts=facts,
+    )
+
+
+def _because(assessment: Assessment, *, mandatory: bool) -> str:
+    statutory, recommended = assessment.statutory_due, assessment.recommended_due
+    if recommended is not None and (statutory is None or recommended < statutory):
+        if mandatory:
+            return "Evidence asks for an earlier date than the law: the date is brought forward, never put off."
+        return "Evidence asks for an earlier date than the agreed interval."
+    if mandatory:
+        return "The period that the law sets, counted from the last completed verification."
+    return "The agreed interval, counted from the last completed calibration."
+
+
+def _error_sentence(estimate: ErrorEstimate) -> str:
+    return (
+        f"Its error today is {error_text(estimate)} (k = 2), {share_of_limit(estimate)} of what is permitted. "
+        f"The chance that it is outside the limits is {percent(estimate.probability_out_of_tolerance)}."
+    )
+
+
+def _facts(assessment: Assessment, estimate: ErrorEstimate, pages: Pages) -> list[Fact]:
+    unit = estimate.unit
+    rate = value_with_uncertainty(estimate.rate_per_year, 2 * estimate.rate_standard_uncertainty, unit, sign=True)
+    meaning = "a real drift" if estimate.drift_significant else "no drift that can be told from chance"
+    facts = [
+        Fact(name="Estimated error", text=f"{error_text(estimate)} (k = 2)"),
+        Fact(
+            name="Permitted in use",
+            text=f"{limits_text(estimate.mpe_lower, estimate.mpe_upper, unit)} at "
+            f"{with_unit(significant(estimate.test_point), estimate.test_point_unit)}",
+        ),
+        Fact(name="Change per year", text=f"{rate}: {meaning}"),
+        Fact(name="Chance of being outside today", text=percent(estimate.probability_out_of_tolerance)),
+    ]
+    if estimate.forecast.days:
+        ahead = round(estimate.forecast.days[-1])
+        facts.append(Fact(name=f"The same in {ahead} days", text=percent(estimate.forecast.probability[-1])))
+    if estimate.jump is not None:
+        size = value_with_uncertainty(estimate.jump.size, 2 * estimate.jump.standard_uncertainty, unit, sign=True)
+        facts.append(Fact(name="Sudden change", text=f"{size}, about {pages.time(estimate.jump.t_ns)}"))
+    facts.append(
+        Fact(
+            name="What it rests on",
+            text=f"{estimate.observation_count} observations of {channel_name(estimate.channel).lower()}, "
+            f"the last {pages.time(estimate.last_observation_ns)}",
+        )
+    )
+    facts.append(Fact(name="Assessed", text=pages.time(assessment.at_ns)))
+    return facts
+
+
+def _event_line(event: VerificationEvent, legal: LegalStatus | None) -> EventLine:
+    unit = legal.mpe.unit if legal is not None else ""
+    return EventLine(
+        date=event.completed.isoformat(),
+        what=EVENTS[event.kind],
+        result=DECISIONS[event.decision],
+        points=[_point_line(point, unit or point.unit) for point in event.points],
+        certificate=event.certificate or "None",
+        by=event.performed_by,
+    )
+
+
+def _point_line(point: EventPoint, measurand_unit: str) -> PointLine:
+    def said(error: float | None, otherwise: str) -> str:
+        if error is None:
+            return otherwise
+        text = value_with_uncertainty(error, point.expanded_uncertainty, point.unit, sign=True)
+        return text if point.expanded_uncertainty is not None else f"{text}, uncertainty not stated"
+
+    return PointLine(
+        at=with_unit(significant(point.test_point), measurand_unit),
+        found=said(point.as_found, "Not applicable"),
+        left=said(point.as_left, "Not adjusted"),
+    )
+
+
+def _plate(item: FleetItem, legal: LegalStatus | None) -> list[Fact]:
+    held = item.instrument
+    facts = [
+        Fact(name="Number", text=held.id),
+        Fact(name="Serial number", text=held.serial),
+        Fact(name="Accuracy class", text=held.accuracy_class),
+        Fact(name="Kind", text=KINDS[held.kind]),
+        Fact(name="Device profile", text=held.profile),
+        Fact(name="Place", text=f"{held.location}, {item.owner.name}"),
+        Fact(name="Gateway", text=held.gateway),
+    ]
+    if legal is not None:
+        facts.append(Fact(name="Control", text=REGIMES[legal.regime]))
+        facts.append(Fact(name="Limits from", text=legal.mpe.source))
+        if legal.range_low is not None and legal.range_high is not None:
+            low, high = significant(legal.range_low), significant(legal.range_high)
+            facts.append(Fact(name="Range", text=f"{low} to {high} {symbol(legal.mpe.unit)}"))
+    return facts

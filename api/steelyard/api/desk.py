@@ -1,0 +1,194 @@
+"""What a principal may see of the records, gathered with as few queries as the page needs.
+
+Every reading of the records for a person or program goes through here, so the rule of who sees what stands in one
+place. What another organization owns is `Missing`, like what is not there.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from steelyard.api.errors import Forbidden, Missing
+from steelyard.api.instants import DAY_NS
+from steelyard.api.principals import Principal, visible
+from steelyard.api.wording import GROUP_OF
+from steelyard.calibration.verification.assessment import Assessment
+from steelyard.calibration.verification.work_orders import WorkOrder
+from steelyard.contracts.clock import Clock
+from steelyard.contracts.errors import IdentifierError
+from steelyard.contracts.identifiers import InstrumentId, OrganizationId, parse_instrument_id
+from steelyard.contracts.registry import Gateway, Instrument, Organization
+from steelyard.storage.ledger import LedgerReader, Refused
+from steelyard.storage.readings.port import ReadingsStore
+from steelyard.storage.records import Alert, GatewayHealth, Records
+
+MAX_REFUSED = 200
+"""Quarantine entries shown at most, the newest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetItem:
+    """An instrument, whose it is, what is known of it, and its open orders (the gravest first)."""
+
+    instrument: Instrument
+    owner: Organization
+    assessment: Assessment | None
+    orders: tuple[WorkOrder, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayItem:
+    """A gateway, whose it is, how many instruments it reads, and its health if it was ever heard of."""
+
+    gateway: Gateway
+    owner: Organization
+    instruments: int
+    health: GatewayHealth | None
+
+
+class Desk:
+    """The stores, seen by somebody."""
+
+    def __init__(self, records: Records, readings: ReadingsStore, ledger: LedgerReader | None, clock: Clock) -> None:
+        self.records = records
+        self.readings = readings
+        self.ledger = ledger
+        self.clock = clock
+
+    def sight(self, principal: Principal) -> dict[OrganizationId, Organization]:
+        """Return the organizations whose things the principal may see."""
+        return visible(principal, self.records.registry.organizations())
+
+    def fleet(self, principal: Principal) -> list[FleetItem]:
+        """Return all instruments that the principal may see, the gravest first, then by date. Four queries."""
+        sight = self.sight(principal)
+        assessments = self.records.verification.latest_assessments()
+        orders: dict[InstrumentId, list[WorkOrder]] = defaultdict(list)
+        for order in self.records.orders.open_orders():
+            orders[order.instrument].append(order)
+        items = [
+            FleetItem(
+                instrument=instrument,
+                owner=sight[instrument.organization],
+                assessment=assessments.get(instrument.id),
+                orders=tuple(orders.get(instrument.id, ())),
+            )
+            for instrument in self.records.registry.instruments()
+            if instrument.organization in sight
+        ]
+        return sorted(items, key=_urgency)
+
+    def instrument(self, principal: Principal, name: str) -> FleetItem:
+        """Return one instrument.
+
+        Raises:
+            Missing: there is none of this name that the principal may see.
+        """
+        sight = self.sight(principal)
+        try:
+            instrument = self.records.registry.instrument(parse_instrument_id(name))
+        except IdentifierError:
+            instrument = None
+        if instrument is None or instrument.organization not in sight:
+            raise Missing(
+                "There is no instrument of this name that you may see.",
+                field="instrument",
+                value=name,
+                remedy="Check the name; the list of your instruments shows them all.",
+            )
+        orders = self.records.orders.orders_of(instrument.id)
+        return FleetItem(
+            instrument=instrument,
+            owner=sight[instrument.organization],
+            assessment=self.newest_assessment(instrument.id),
+            orders=tuple(order for order in orders if order.open),
+        )
+
+    def newest_assessment(self, instrument: InstrumentId) -> Assessment | None:
+        """Return an instrument's newest assessment; looks back two days, two months, then all the way."""
+        now_ns = self.clock.now_ns()
+        for from_ns in (now_ns - 2 * DAY_NS, now_ns - 60 * DAY_NS, 0):
+            found = self.records.verification.assessments(instrument, from_ns)
+            if found:
+                return found[-1]
+        return None
+
+    def orders(self, principal: Principal) -> list[WorkOrder]:
+        """Return the orders for instruments that the principal may see: open ones first, then by date, newest first."""
+        found = self.records.orders.orders(list(self.sight(principal)))
+        return sorted(found, key=lambda o: (not o.open, o.due_date is None, o.due_date or 0, -o.raised_ns))
+
+    def order(self, principal: Principal, name: str) -> WorkOrder:
+        """Return one work order.
+
+        Raises:
+            Missing: there is none of this name that the principal may see.
+        """
+        order = self.records.orders.order(name) if _plain(name) else None
+        if order is None or order.organization not in self.sight(principal):
+            raise Missing(
+                "There is no work order of this name that you may see.",
+                field="work_order",
+                value=name,
+                remedy="Check the name; the list of work orders shows them all.",
+            )
+        return order
+
+    def gateways(self, principal: Principal) -> list[GatewayItem]:
+        """Return the gateways that the principal may see, by name."""
+        sight = self.sight(principal)
+        health = {each.gateway: each for each in self.records.health.all()}
+        counts: dict[str, int] = defaultdict(int)
+        for instrument in self.records.registry.instruments():
+            counts[instrument.gateway] += 1
+        return [
+            GatewayItem(
+                gateway=gateway,
+                owner=sight[gateway.organization],
+                instruments=counts[gateway.id],
+                health=health.get(gateway.id),
+            )
+            for gateway in self.records.registry.gateways()
+            if gateway.organization in sight
+        ]
+
+    def alerts(self, principal: Principal, limit: int) -> list[Alert]:
+        """Return the newest alerts about instruments that the principal may see, the newest first."""
+        return list(self.records.alerts.log(list(self.sight(principal)), limit))
+
+    def refused(self, principal: Principal) -> list[Refused]:
+        """Return the newest refused messages, the newest first.
+
+        For institutes alone: a refused message may claim any sender.
+
+        Raises:
+            Forbidden: somebody else asks.
+            Missing: this process does not read the ledger.
+        """
+        if not principal.institute:
+            raise Forbidden(
+                "Only an institute sees refused messages.",
+                field="role",
+                value=principal.role.value,
+                remedy="Ask the institute that looks after your instruments.",
+            )
+        if self.ledger is None:
+            raise Missing(
+                "This process was started without the ledger.",
+                field="stores.ledger",
+                remedy="Name the ledger in the table [stores] of server.toml.",
+            )
+        size = self.ledger.quarantine_size()
+        return self.ledger.quarantined(max(0, size - MAX_REFUSED), MAX_REFUSED)[::-1]
+
+
+def _urgency(item: FleetItem) -> tuple[int, bool, int, str]:
+    status = item.assessment.status if item.assessment else None
+    due = item.assessment.due_date if item.assessment else None
+    return (GROUP_OF[status], due is None, due.toordinal() if due else 0, item.instrument.id)
+
+
+def _plain(name: str) -> bool:
+    """Whether a name can be one of ours: databases refuse some characters that a URL can carry."""
+    return name.isascii() and name.isprintable() and len(name) <= 200

@@ -1,0 +1,60 @@
+"""/api/v1/work-orders: what has to be done, why, and moving it along."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query
+
+from steelyard.api import acts
+from steelyard.api.principals import Principal
+from steelyard.api.problems import responses
+from steelyard.api.rest import building, shapes
+from steelyard.api.room import Asking, Changing, Room, RoomHere
+from steelyard.calibration.verification.work_orders import Trigger, WorkOrder
+
+router = APIRouter(prefix="/work-orders", tags=["work orders"])
+
+Name = Annotated[str, Path(description="The work order's id.", max_length=200)]
+
+
+@router.get("", responses=responses(401, 422, 503))
+def list_orders(
+    room: RoomHere,
+    principal: Asking,
+    state: Annotated[Literal["open", "ended", "all"], Query(description="Which orders.")] = "all",
+    trigger: Annotated[Trigger | None, Query(description="Only those raised for this reason.")] = None,
+) -> shapes.OrderList:
+    """List the work orders that you may see: open ones first, then by due date."""
+    found = [
+        order
+        for order in room.desk.orders(principal)
+        if (state == "all" or order.open == (state == "open")) and trigger in {None, order.trigger}
+    ]
+    return shapes.OrderList(items=[building.order(order) for order in found])
+
+
+@router.get("/{work_order}", responses=responses(401, 404, 422, 503))
+def get_order(room: RoomHere, principal: Asking, work_order: Name) -> shapes.OrderDetail:
+    """Return one work order with its evidence, its history, and the states to which you may move it."""
+    return _detail(room, principal, room.desk.order(principal, work_order))
+
+
+@router.post("/{work_order}/transitions", responses=responses(400, 401, 403, 404, 409, 413, 422, 503))
+def move_order(
+    room: RoomHere, principal: Changing, work_order: Name, given: shapes.NewTransition
+) -> shapes.OrderDetail:
+    """Move a work order one step along calibration's table of states and roles."""
+    moved = acts.move_order(room.desk, principal, work_order, to=given.to, why=given.why, assign_to=given.assign_to)
+    return _detail(room, principal, moved)
+
+
+@router.post("/{work_order}/acknowledge", responses=responses(401, 403, 404, 409, 413, 422, 503))
+def acknowledge_order(room: RoomHere, principal: Changing, work_order: Name) -> shapes.OrderDetail:
+    """Record that you have seen a work order; its state does not change."""
+    return _detail(room, principal, acts.acknowledge_order(room.desk, principal, work_order))
+
+
+def _detail(room: Room, principal: Principal, order: WorkOrder) -> shapes.OrderDetail:
+    audit = room.desk.records.audit.entries_of("work_order", order.id)
+    return building.order_detail(order, audit, acts.allowed(principal, order))

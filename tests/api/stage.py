@@ -1,0 +1,508 @@
+"""A small world for the tests of this room: organizations, instruments with a history, orders, alerts, people, keys.
+
+Everything is stored through the real stores (SQLite files) and is a function of `NOW_NS` alone.
+"""
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from argon2 import PasswordHasher
+
+from steelyard.api.app import create_app
+from steelyard.api.passwords import Passwords
+from steelyard.api.people import create_account, create_api_key
+from steelyard.api.settings import ApiSettings
+from steelyard.calibration.verification.assessment import Assessment, ErrorEstimate, Forecast, InstrumentStatus, Jump
+from steelyard.calibration.verification.audit import AuditEntry
+from steelyard.calibration.verification.events import Decision, EventKind, EventPoint, VerificationEvent
+from steelyard.calibration.verification.mpe import Absolute, MaximumPermissibleError, OfSpan, Relative
+from steelyard.calibration.verification.observations import ErrorObservation, ObservationSource, ObservationStage
+from steelyard.calibration.verification.regime import CatalogueReference, Confidence, LegalStatus, Regime
+from steelyard.calibration.verification.roles import Role
+from steelyard.calibration.verification.work_orders import Evidence, OrderState, Trigger, WorkOrder, raise_order
+from steelyard.contracts.frame import Block, ClockStatus, Frame
+from steelyard.contracts.keys import SigningKey
+from steelyard.contracts.registry import (
+    Channel,
+    Gateway,
+    Instrument,
+    InstrumentKind,
+    Organization,
+    OrganizationKind,
+)
+from steelyard.storage.ledger import Ledger, LedgerReader
+from steelyard.storage.readings import open_readings
+from steelyard.storage.records import Alert, GatewayHealth, Registrar, Registration, open_records, upgrade
+
+NS = 1_000_000_000
+DAY = 86_400 * NS
+NOW = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
+NOW_NS = int(NOW.timestamp()) * NS
+TODAY = NOW.date()
+QUICK = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+PASSWORD = "correct horse battery"
+
+
+class SettableClock:
+    """A clock that stands until it is set."""
+
+    def __init__(self, now_ns: int = NOW_NS) -> None:
+        self.t = now_ns
+
+    def now_ns(self) -> int:
+        return self.t
+
+    def to_wall_ns(self, t_ns: int) -> int:
+        return t_ns
+
+    @property
+    def status(self) -> ClockStatus:
+        return ClockStatus(state="unknown")
+
+
+ORGANIZATIONS = [
+    Organization(id="hengyuan", name="Hengyuan Chemical", kind=OrganizationKind.ENTERPRISE, region="cn-zj-hangzhou"),
+    Organization(id="linjiang", name="Linjiang Grain", kind=OrganizationKind.ENTERPRISE, region="cn-zj-ningbo"),
+    Organization(id="taihu", name="Taihu Brewery", kind=OrganizationKind.ENTERPRISE, region="cn-js-wuxi"),
+    Organization(
+        id="provincial", name="Provincial Metrology Institute", kind=OrganizationKind.INSTITUTE, region="cn-zj"
+    ),
+    Organization(id="supervision", name="Market Supervision", kind=OrganizationKind.SUPERVISOR, region="cn-zj"),
+]
+
+
+@dataclass(frozen=True)
+class Device:
+    id: str
+    organization: str
+    name: str
+    kind: InstrumentKind
+    profile: str
+    location: str
+    accuracy_class: str
+    channels: tuple[tuple[str, str, str, float, float], ...]  # id, quantity, unit, resolution, value now
+    mpe: MaximumPermissibleError
+    regime: Regime
+    months: int
+    document: str
+    verified: date
+    error: float
+    expanded: float
+    limit: float
+    rate: float = 0.0
+    error_unit: str = ""
+    jump: float = 0.0
+
+
+_POWER = (
+    ("power_total", "active_power", "W", 0.1, 48_212.4),
+    ("voltage_l1", "voltage", "V", 0.1, 229.8),
+    ("current_l1", "current", "A", 0.01, 70.21),
+    ("frequency", "frequency", "Hz", 0.01, 50.01),
+    ("energy_import", "active_energy", "kW.h", 0.01, 182_344.61),
+)
+_METER = MaximumPermissibleError(unit="W", rule=Relative(percent=1.0), source="JJG 596-2012, class 1")
+_GAUGE = MaximumPermissibleError(unit="kPa", rule=OfSpan(percent=0.5, span=1600.0), source="JJG 882-2019, class 0.5")
+_PT100 = MaximumPermissibleError(unit="Cel", rule=Absolute(limit=0.6), source="IEC 60751, class B at 150 °C")
+_SCALE = MaximumPermissibleError(unit="kg", rule=Absolute(limit=10.0), source="OIML R 76, class III, e = 10 kg")
+
+
+def _meter(number: int, error: float, verified: date, jump: float = 0.0) -> Device:
+    return Device(
+        f"em-h-0{number}", "hengyuan", f"Feeder meter {number}", InstrumentKind.ELECTRICITY_METER, "sdm630",
+        f"Substation, feeder {number}", "1", _POWER, _METER, Regime.PERIODIC, 72, "JJG 596-2012", verified,
+        error, 0.16, 1.0, error_unit="%", jump=jump,
+    )  # fmt: skip
+
+
+def _pressure(name: str, org: str, title: str, place: str, error: float, rate: float, verified: date) -> Device:
+    return Device(
+        name, org, title, InstrumentKind.PRESSURE_TRANSMITTER, "pressure_transmitter", place, "0.5",
+        (("pressure", "pressure", "kPa", 0.1, 812.6), ("sensor_temperature", "temperature", "Cel", 0.1, 31.2),
+         ("seal", "seal_openings", "1", 1.0, 0.0)),
+        _GAUGE, Regime.PERIODIC, 12, "JJG 882-2019", verified, error, 0.9, 8.0, rate, "kPa",
+    )  # fmt: skip
+
+
+def _thermometer(name: str, org: str, place: str, error: float, verified: date) -> Device:
+    return Device(
+        name, org, f"Thermometer {name[-2:]}", InstrumentKind.RESISTANCE_THERMOMETER, "pt100_transmitter", place, "B",
+        (("temperature", "temperature", "Cel", 0.01, 148.37), ("seal", "seal_openings", "1", 1.0, 0.0)),
+        _PT100, Regime.VOLUNTARY, 24, "JJG 229-2010", verified, error, 0.11, 0.6, 0.01, "Cel",
+    )  # fmt: skip
+
+
+def _scale(name: str, org: str, title: str, place: str, error: float, verified: date) -> Device:
+    return Device(
+        name, org, title, InstrumentKind.WEIGHING_INSTRUMENT, "weighing_indicator", place, "III",
+        (("gross", "mass", "kg", 10.0, 18_640.0), ("net", "mass", "kg", 10.0, 18_640.0),
+         ("zero", "mass", "kg", 1.0, 0.0), ("seal", "seal_openings", "1", 1.0, 0.0)),
+        _SCALE, Regime.PERIODIC, 12, "JJG 539-2016", verified, error, 1.8, 10.0, 0.3, "kg",
+    )  # fmt: skip
+
+
+DEVICES = [
+    _meter(1, 0.12, date(2024, 3, 12)),
+    _meter(2, -0.21, date(2023, 9, 4)),
+    _meter(3, 1.42, date(2024, 3, 12), jump=1.5),
+    _pressure("pt-h-01", "hengyuan", "Steam pressure 1", "Boiler house, line 1", 0.7, 0.4, date(2026, 4, 2)),
+    _pressure("pt-h-02", "hengyuan", "Steam pressure 2", "Boiler house, line 2", 6.8, 7.3, date(2026, 1, 14)),
+    _thermometer("tt-h-01", "hengyuan", "Reactor 1, jacket", 0.06, date(2026, 2, 20)),
+    _thermometer("tt-h-02", "hengyuan", "Reactor 2, jacket", -0.09, date(2025, 10, 8)),
+    _scale("ws-l-01", "linjiang", "Truck scale 1", "Gate north", 1.1, date(2026, 6, 30)),
+    _scale("ws-l-02", "linjiang", "Truck scale 2", "Gate south", -2.4, TODAY - timedelta(days=345)),
+    _scale("ws-l-03", "linjiang", "Hopper scale", "Silo 4", 0.8, date(2026, 8, 18)),
+    _thermometer("tt-l-01", "linjiang", "Dryer 1, outlet", 0.11, date(2026, 5, 11)),
+    _pressure("pt-l-01", "linjiang", "Air pressure", "Compressor room", -1.2, -0.2, date(2026, 3, 3)),
+    _thermometer("tt-t-01", "taihu", "Kettle", 0.02, date(2026, 5, 11)),
+    _thermometer("tt-i-01", "provincial", "Laboratory 3, bath", 0.01, date(2026, 9, 1)),
+]  # fmt: skip
+
+GATEWAYS = ["hengyuan", "linjiang", "taihu", "provincial"]
+
+
+def normal_outside(mean: float, sd: float, limit: float) -> float:
+    return 0.5 * (math.erfc((limit - mean) / (sd * math.sqrt(2))) + math.erfc((limit + mean) / (sd * math.sqrt(2))))
+
+
+def probably_outside(device: Device, days: float) -> float:
+    return normal_outside(_mean(device, days), _sd(device, days), device.limit)
+
+
+def _mean(device: Device, days: float) -> float:
+    return device.error + device.rate * days / 365.25
+
+
+def _sd(device: Device, days: float) -> float:
+    return math.hypot(device.expanded / 2, 0.06 * device.limit * math.sqrt(days / 90) if days else 0.0)
+
+
+def due_of(device: Device) -> date:
+    return device.verified + timedelta(days=round(device.months * 30.4375))
+
+
+def assessment_of(device: Device, at_ns: int = NOW_NS) -> Assessment:
+    days = tuple(float(day) for day in range(0, 366, 7))
+    statutory = due_of(device)
+    status, reason, recommended = InstrumentStatus.VALID, f"Valid until {statutory}; no sign of drift.", None
+    if device.id == "pt-h-02":
+        recommended = TODAY + timedelta(days=38)
+        status = InstrumentStatus.DRIFTING
+        reason = (
+            "The error is 6.8 kPa, 85 % of the permitted 8 kPa, and grows by 7.3 kPa a year. "
+            f"The chance of leaving the limits passes 10 % on {recommended}."
+        )
+    elif device.jump:
+        status = InstrumentStatus.JUMPED
+        reason = "The error rose by 1.50 % on 2026-10-12. It is now 1.42 %; 1 % is permitted."
+    elif 0 <= (statutory - TODAY).days <= 30:
+        status = InstrumentStatus.DUE_SOON
+        reason = f"The statutory period of {device.months} months ends on {statutory}."
+    return Assessment(
+        instrument=device.id,
+        at_ns=at_ns,
+        status=status,
+        reason=reason,
+        statutory_due=statutory,
+        recommended_due=recommended,
+        due_date=min(recommended or statutory, statutory),
+        estimate=ErrorEstimate(
+            channel=device.channels[0][0],
+            test_point=device.channels[0][4],
+            test_point_unit=device.channels[0][2],
+            unit=device.error_unit,
+            error=device.error,
+            standard_uncertainty=device.expanded / 2,
+            mpe_lower=-device.limit,
+            mpe_upper=device.limit,
+            rate_per_year=device.rate,
+            rate_standard_uncertainty=0.06 * device.limit,
+            drift_significant=device.id == "pt-h-02",
+            probability_out_of_tolerance=probably_outside(device, 0.0),
+            observation_count=311,
+            last_observation_ns=at_ns - 6 * 3600 * NS,
+            forecast=Forecast(
+                days=days,
+                mean=tuple(_mean(device, day) for day in days),
+                lower=tuple(_mean(device, day) - 1.96 * _sd(device, day) for day in days),
+                upper=tuple(_mean(device, day) + 1.96 * _sd(device, day) for day in days),
+                probability=tuple(probably_outside(device, day) for day in days),
+            ),
+            jump=Jump(
+                t_ns=NOW_NS - 40 * DAY, detected_ns=NOW_NS - 38 * DAY, size=device.jump, standard_uncertainty=0.06
+            )
+            if device.jump
+            else None,
+        ),
+    )
+
+
+def observations_of(device: Device) -> list[ErrorObservation]:
+    """Two years of daily comparisons for devices with a reference beside them."""
+    if device.kind is InstrumentKind.RESISTANCE_THERMOMETER or device.kind is InstrumentKind.WEIGHING_INSTRUMENT:
+        return []
+    found = []
+    verified_days = (TODAY - device.verified).days
+    for ago in range(700, 0, -2):
+        noise = 0.14 * device.limit * math.sin(ago * 12.9898) * math.sin(ago * 78.233)
+        since = ago if ago <= verified_days else ago - verified_days
+        error = device.error - device.rate * since / 365.25 + noise
+        if device.jump and ago > 40:
+            error -= device.jump
+        found.append(
+            ErrorObservation(
+                instrument=device.id,
+                channel=device.channels[0][0],
+                t_ns=NOW_NS - ago * DAY,
+                error=error,
+                standard_uncertainty=0.08 * device.limit,
+                test_point=device.channels[0][4],
+                unit=device.error_unit,
+                source=ObservationSource.REFERENCE_PAIR,
+            )
+        )
+    return found
+
+
+def events_of(device: Device) -> list[VerificationEvent]:
+    first = device.verified - timedelta(days=400)
+    days = (TODAY - device.verified).days
+    left = device.error - device.jump - device.rate * days / 365.25
+    found = left + (5.6 if device.id == "pt-h-02" else 0.05 * device.limit)
+    mandatory = device.regime is not Regime.VOLUNTARY
+    return [
+        VerificationEvent(
+            id=f"event-{device.id}-1",
+            instrument=device.id,
+            kind=EventKind.FIRST_VERIFICATION if mandatory else EventKind.CALIBRATION,
+            completed=first,
+            decision=Decision.PASSED,
+            performed_by="Provincial Metrology Institute",
+            certificate=f"PMI-{first.year}-{device.id}",
+            points=(_point(device, None, 0.02 * device.limit),),
+        ),
+        VerificationEvent(
+            id=f"event-{device.id}-2",
+            instrument=device.id,
+            kind=EventKind.SUBSEQUENT_VERIFICATION if mandatory else EventKind.CALIBRATION,
+            completed=device.verified,
+            decision=Decision.PASSED,
+            performed_by="Provincial Metrology Institute",
+            certificate=f"PMI-{device.verified.year}-{device.id}",
+            points=(_point(device, found, left),),
+        ),
+    ]
+
+
+def _point(device: Device, as_found: float | None, as_left: float) -> EventPoint:
+    return EventPoint(
+        test_point=float(f"{device.channels[0][4]:.2g}"),
+        unit=device.error_unit,
+        as_found=as_found,
+        as_left=as_left,
+        expanded_uncertainty=0.15 * device.limit,
+    )
+
+
+def order_of(device: Device, trigger: Trigger, cause: str) -> WorkOrder:
+    held = assessment_of(device)
+    at_ns = NOW_NS - 2 * DAY
+    return WorkOrder(
+        id=f"wo-{device.id}-{trigger.value}",
+        instrument=device.id,
+        organization=device.organization,
+        trigger=trigger,
+        cause=cause,
+        state=OrderState.PROPOSED,
+        due_date=held.due_date,
+        reason=held.reason,
+        mandatory=device.regime is not Regime.VOLUNTARY,
+        raised_ns=at_ns,
+        updated_ns=at_ns,
+        evidence=(
+            Evidence(
+                trigger=trigger,
+                at_ns=at_ns,
+                sentence=held.reason,
+                unit=device.error_unit,
+                test_point=device.channels[0][4],
+                error=device.error,
+                standard_uncertainty=device.expanded / 2,
+                mpe_lower=-device.limit,
+                mpe_upper=device.limit,
+                rate_per_year=device.rate,
+                probability_out_of_tolerance=held.probability_out_of_tolerance,
+            ),
+        ),
+    )
+
+
+def registration() -> Registration:
+    key = SigningKey.from_pem(SigningKey.generate().to_pem()).public
+    return Registration(
+        organizations=ORGANIZATIONS,
+        gateways=[Gateway(id=f"gw-{org}", organization=org, public_key=key) for org in GATEWAYS],
+        instruments=[
+            Instrument(
+                id=d.id, organization=d.organization, gateway=f"gw-{d.organization}", name=d.name, kind=d.kind,
+                profile=d.profile, serial=f"SN-{1000 + n}", location=d.location, accuracy_class=d.accuracy_class,
+            )
+            for n, d in enumerate(DEVICES)
+        ],
+        channels=[
+            Channel(instrument=d.id, id=name, quantity=quantity, unit=unit, resolution=resolution)
+            for d in DEVICES
+            for name, quantity, unit, resolution, _ in d.channels
+        ],
+        legal_statuses=[
+            LegalStatus(
+                instrument=d.id, regime=d.regime, channel=d.channels[0][0], mpe=d.mpe, period_months=d.months,
+                catalogue=CatalogueReference(document=d.document, confidence=Confidence.HIGH),
+            )
+            for d in DEVICES
+        ],
+    )  # fmt: skip
+
+
+def frames(span_ns: int, step_ns: int) -> list[Frame]:
+    found, seq = [], 0
+    for org in GATEWAYS:
+        for t in range(NOW_NS - span_ns, NOW_NS, step_ns):
+            seq += 1
+            hour = (t // NS % 86_400) / 3600
+            wave = 1 + 0.03 * math.sin(2 * math.pi * hour / 24) + 0.004 * math.sin(t / NS * 0.7)
+            blocks = tuple(
+                Block(
+                    instrument=d.id,
+                    channels=tuple(c[0] for c in d.channels),
+                    t=(t,),
+                    span_us=(3000,),
+                    values=tuple((round(c[4] * wave / c[3]) * c[3],) for c in d.channels),
+                    status=tuple((0,) for _ in d.channels),
+                )
+                for d in DEVICES
+                if d.organization == org
+            )
+            found.append(
+                Frame(
+                    gateway=f"gw-{org}", boot="00000001-0a1b2c3d", seq=seq, sent=t, clock=ClockStatus(state="synced"),
+                    blocks=blocks,
+                )
+            )  # fmt: skip
+    return found
+
+
+PEOPLE = {
+    "owner": ("hengyuan", Role.OWNER),
+    "operator": ("hengyuan", Role.SITE_OPERATOR),
+    "other-owner": ("linjiang", Role.OWNER),
+    "planner": ("provincial", Role.PLANNER),
+    "verifier": ("provincial", Role.VERIFIER),
+    "checker": ("provincial", Role.CHECKER),
+    "approver": ("provincial", Role.APPROVER),
+    "administrator": ("provincial", Role.ADMINISTRATOR),
+    "supervisor": ("supervision", Role.SUPERVISOR),
+}
+
+
+class Stage:
+    """The world, opened: stores, clock, keys by the names in PEOPLE."""
+
+    def __init__(self, directory: Path, *, history: bool = False) -> None:
+        self.directory = directory
+        self.clock = SettableClock()
+        url = f"sqlite:///{directory}/records.db"
+        upgrade(url)
+        self.records = open_records(url)
+        self.readings = open_readings(f"sqlite:///{directory}/readings.db")
+        self.records.registry.apply(
+            registration(), Registrar(who="test", role="administrator", why="stage", at_ns=NOW_NS)
+        )
+        verification = self.records.verification
+        for device in DEVICES:
+            for event in events_of(device):
+                verification.add_event(event, _audit("record_event", "instrument", device.id), _papers(device, event))
+            verification.append_observations(observations_of(device), [])
+        verification.save_assessments([assessment_of(device) for device in DEVICES])
+        self.orders = {}
+        for name, trigger, cause in (
+            ("pt-h-02", Trigger.DRIFT, "drift:2026-12"),
+            ("em-h-03", Trigger.JUMP, "jump:2026-10-12"),
+            ("ws-l-02", Trigger.DUE, "due:2026-12-11"),
+        ):
+            order = order_of(next(d for d in DEVICES if d.id == name), trigger, cause)
+            self.orders[trigger] = order.id
+            self.records.orders.add_order(order, raise_order(order, who="calibration", role=Role.SYSTEM).audit)
+        self._operations()
+        self.readings.write(frames(30 * DAY, 6 * 3600 * NS) if history else frames(DAY, 6 * 3600 * NS))
+        self.keys = {
+            name: create_api_key(self.records, organization=org, role=role, name=name, created_by="test", now_ns=NOW_NS)
+            for name, (org, role) in PEOPLE.items()
+        }
+        for name, (org, role) in PEOPLE.items():
+            create_account(
+                self.records, QUICK, organization=org, name=name.capitalize(), email=f"{name}@{org}.test",
+                role=role, password=PASSWORD, created_by="test", now_ns=NOW_NS,
+            )  # fmt: skip
+        ledger = Ledger(directory / "ledger.db")
+        ledger.quarantine("gw-unknown", "steelyard/v1/x/gw-unknown/frame", "unknown gateway", b"\x00", NOW_NS)
+        ledger.close()
+        self.ledger = LedgerReader(directory / "ledger.db")
+
+    def app(self, **settings):
+        return create_app(
+            ApiSettings(**settings), self.records, self.readings, self.ledger, self.clock, passwords=QUICK
+        )
+
+    def close(self) -> None:
+        self.ledger.close()
+        self.readings.close()
+        self.records.close()
+
+    def _operations(self) -> None:
+        self.records.health.put(
+            [
+                GatewayHealth(
+                    gateway=f"gw-{org}", boot="00000001-0a1b2c3d", state=state, contiguous_upto=4120,
+                    last_frame_ns=NOW_NS - seconds * NS, received_frames=4120, received_readings=412_000,
+                    missed_polls=missed, spooled_frames=0, clock_state="synced", clock_error_ms=2.1, updated_ns=NOW_NS,
+                )
+                for org, state, seconds, missed in (
+                    ("hengyuan", "online", 1, 0), ("linjiang", "online", 2, 3), ("provincial", "offline", 7200, 0)
+                )
+            ]
+        )  # fmt: skip
+        order = self.records.orders.order(self.orders[Trigger.DRIFT])
+        self.records.alerts.add(
+            [
+                Alert(
+                    id="alert-1", work_order=order.id, instrument=order.instrument, organization=order.organization,
+                    medium="email", recipient="owner@hengyuan.example", subject="Drift: Steam pressure 2 (pt-h-02)",
+                    body="Verify early.", created_ns=NOW_NS - DAY, sent_ns=NOW_NS - DAY, attempts=1,
+                    outcome="accepted by mail.example",
+                )
+            ]
+        )  # fmt: skip
+
+
+def _papers(device: Device, event: VerificationEvent) -> list[ErrorObservation]:
+    (point,) = event.points
+    at_ns = int(datetime(event.completed.year, event.completed.month, event.completed.day, 12, tzinfo=UTC).timestamp())
+    return [
+        ErrorObservation(
+            instrument=device.id, channel=device.channels[0][0], t_ns=at_ns * NS, error=error,
+            standard_uncertainty=0.075 * device.limit, test_point=point.test_point, unit=point.unit,
+            source=ObservationSource.CERTIFICATE, stage=stage, event=event.id,
+        )
+        for stage, error in ((ObservationStage.AS_FOUND, point.as_found), (ObservationStage.AS_LEFT, point.as_left))
+        if error is not None
+    ]  # fmt: skip
+
+
+def _audit(action: str, kind: str, name: str) -> AuditEntry:
+    return AuditEntry(
+        at_ns=NOW_NS, who="test", role="administrator", action=action, object_kind=kind, object_id=name,
+        old=None, new=None, why="stage",
+    )  # fmt: skip
