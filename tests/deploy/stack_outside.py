@@ -88,6 +88,13 @@ class StackOutside:
             daemon.stop()
         return {service: daemon.exit_status for service, daemon in self.daemons.items()}
 
+    def last_words(self) -> str:
+        """The end of each service's log."""
+        return "\n".join(
+            f"== {service}\n{daemon.log.read_text(errors='replace')[-2000:]}"
+            for service, daemon in self.daemons.items()
+        )
+
     def command(self, service: str) -> list[str]:
         """The service's command as it reads outside its container."""
         return [self.translated(service, word) for word in services()[service]["command"]]

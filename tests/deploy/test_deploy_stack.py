@@ -49,6 +49,7 @@ def stack(
     addresses[f"postgresql+pg8000://steelyard:{password}@postgres:5432/steelyard"] = postgres_url
     yield stack
     stack.stop_all()
+    print(stack.last_words())  # noqa: T201 - pytest shows it where the test failed
 
 
 def _start_mosquitto(stack: StackOutside, factory: Callable[..., Mosquitto], port: int) -> None:
@@ -95,6 +96,8 @@ def test_every_command_of_the_stack_does_its_work(
     for service in ours:
         stack.start(service)
 
+    assert all(daemon.running for daemon in stack.daemons.values()), stack.last_words()
+
     key = json.loads(
         stack.run_here([
             "steelyard", "registry", "key", "test", "--organization", "provincial", "--role", "planner", "--json",
@@ -121,8 +124,8 @@ def _get(url: str, key: str) -> Any:
 
 def _latest(console: str, key: str, instrument: str, channel: str) -> float | None:
     """The newest value of a channel, or None while there is none."""
-    items = _get(f"{console}/api/v1/instruments/{instrument}/channels", key)["items"]
-    return next((item.get("value") for item in items if item["id"] == channel), None)
+    items = _get(f"{console}/api/v1/instruments/{instrument}/live", key)["items"]
+    return next((item["value"] for item in items if item["channel"] == channel), None)
 
 
 def _until(ask: Callable[[], float | None], seconds: float) -> float:
