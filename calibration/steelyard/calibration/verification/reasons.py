@@ -25,10 +25,10 @@ def number(value: float, decimals: int, *, sign: bool = False) -> str:
 
 
 def decimals_for(uncertainty: float) -> int:
-    """Decimals that show an uncertainty with two significant digits (JCGM 100:2008, 7.2.6)."""
-    if not (math.isfinite(uncertainty) and uncertainty > 0.0):
+    """Decimals that show a value, usually an uncertainty, with two significant digits (JCGM 100:2008, 7.2.6)."""
+    if not math.isfinite(uncertainty) or uncertainty == 0.0:
         return 3
-    return min(12, max(0, 1 - math.floor(math.log10(uncertainty))))
+    return min(12, max(0, 1 - math.floor(math.log10(abs(uncertainty)))))
 
 
 def symbol(unit: str) -> str:
@@ -53,7 +53,7 @@ def percent(probability: float) -> str:
 def error_clause(estimate: ErrorEstimate) -> str:
     """`+0.0068 MPa (U = 0.0008 MPa, k = 2) at 0.80 MPa; the MPE in use is ±0.0080 MPa`."""
     unit, places = symbol(estimate.unit), decimals_for(estimate.expanded_uncertainty)
-    point = number(estimate.test_point, decimals_for(abs(estimate.test_point) / 10.0))
+    point = number(estimate.test_point, 0 if estimate.test_point == 0.0 else decimals_for(estimate.test_point / 10.0))
     return (
         f"{number(estimate.error, places, sign=True)} {unit} "
         f"(U = {number(estimate.expanded_uncertainty, places)} {unit}, k = 2) "

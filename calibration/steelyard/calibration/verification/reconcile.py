@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from steelyard.calibration.verification.due_date import DueDates, legal_date
 from steelyard.calibration.verification.events import Decision
@@ -44,6 +44,9 @@ _SETTLED: dict[Trigger, frozenset[OrderState]] = {
 _UNTIL_VERIFIED = frozenset({Trigger.JUMP, Trigger.SEAL_BROKEN, Trigger.FAILED_CHECK})
 """Triggers whose cause stays until a verification has passed since."""
 
+_SOONER_DAYS = 14
+"""How much earlier a forecast must come to change the order that it raised."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciled:
@@ -74,8 +77,7 @@ def reconcile(
         if open_order is None:
             if not _settled(finding, orders):
                 raised.append(_new_order(legal, organization, finding, orders, at_ns, today))
-        elif evidence.cause not in {open_order.cause, *(one.cause for one in open_order.evidence)}:
-            why = f"new finding while the order is open: {evidence.cause}"
+        elif (why := _why_join(open_order, finding)) is not None:
             due_date = _joined_date(open_order, finding)
             joined.append(join(open_order, evidence, due_date=due_date, who=SERVICE, why=why, at_ns=at_ns))
     held = {finding.evidence.trigger for finding in findings.found} | findings.fading
@@ -101,6 +103,18 @@ def verified_since(dates: DueDates, day: date) -> bool:
     """Whether a verification has passed on or after `day`: whoever opens a seal or adjusts verifies the same day."""
     event = dates.last_event
     return event is not None and event.decision is not Decision.FAILED and event.completed >= day
+
+
+def _why_join(order: WorkOrder, finding: Finding) -> str | None:
+    """Why a finding adds to an open order; None when the order says it already."""
+    cause = finding.evidence.cause
+    if cause not in {order.cause, *(one.cause for one in order.evidence)}:
+        return f"new finding while the order is open: {cause}"
+    if finding.evidence.trigger is not Trigger.DRIFT or order.due_date is None:
+        return None
+    if finding.due_date > order.due_date - timedelta(days=_SOONER_DAYS):
+        return None
+    return f"the drift needs attention earlier: {finding.due_date.isoformat()}"
 
 
 def _joined_date(order: WorkOrder, finding: Finding) -> date:
