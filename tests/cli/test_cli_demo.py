@@ -1,0 +1,269 @@
+"""The demonstration as a program drives it: three orders for the right reasons, their alerts; it ends, and goes on."""
+
+import contextlib
+import email
+import email.policy
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from steelyard.calibration.verification.audit import AuditEntry
+from steelyard.cli.demo.layout import Layout
+from steelyard.cli.server_file import read_server_file
+from steelyard.cli.stores import ledger_path, opened_records
+from steelyard.storage.ledger import LedgerReader, verify_ledger
+
+STORIES = {"pt-h-02": "drift", "em-h-03": "jump", "ws-l-02": "due"}
+TWO_MINUTES = 120.0
+
+
+@dataclass
+class Demo:
+    """A running demonstration; `started` is monotonic seconds."""
+
+    process: subprocess.Popen[str]
+    lines: "queue.Queue[str]"
+    started: float
+
+    def next_line(self, within_s: float) -> dict[str, Any]:
+        deadline = self.started + within_s
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return json.loads(self.lines.get(timeout=0.2))
+            assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.process.stderr.read()}"
+            assert time.monotonic() < deadline, f"nothing said within {within_s} s"
+
+    def interrupt(self) -> int:
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(30)
+
+
+@contextlib.contextmanager
+def demo(directory: Path) -> Iterator[Demo]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "steelyard.cli.main", "demo", "--json", "--no-browser", "--directory", str(directory)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    lines: queue.Queue[str] = queue.Queue()
+
+    def read() -> None:
+        for line in process.stdout:
+            lines.put(line)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield Demo(process, lines, time.monotonic())
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+        reader.join()
+        process.stdout.close()
+        process.stderr.close()
+
+
+def get(url: str, key: str) -> Any:
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+def score(directory: Path) -> tuple[int, dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "steelyard.cli.main", "demo", "--score", str(directory), "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, json.loads(done.stdout)
+
+
+def children_of(directory: Path) -> list[int]:
+    """Ids of the processes whose command line names the demonstration's directory."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            arguments = (entry / "cmdline").read_bytes().split(b"\0")
+            if any(os.fsencode(directory) in argument for argument in arguments):
+                found.append(int(entry.name))
+    return found
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a demonstration said and showed while it ran."""
+
+    directory: Path
+    ready_after_s: float
+    orders: list[dict[str, Any]]
+    enterprise_orders: list[dict[str, Any]]
+    instruments: list[dict[str, Any]]
+    killed_came_back: bool
+    exit_status: int
+    left_over: list[int]
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    directory = tmp_path_factory.mktemp("demonstration") / "data"
+    with demo(directory) as running:
+        first = running.next_line(60.0)
+        assert set(first) == {"url", "api_keys", "truth"}
+        assert Path(first["truth"]).exists()
+        assert running.next_line(TWO_MINUTES) == {"ready": True}
+        ready_after_s = time.monotonic() - running.started
+        url, keys = first["url"], first["api_keys"]
+        orders = get(f"{url}/api/v1/work-orders", keys["institute"])["items"]
+        theirs = get(f"{url}/api/v1/work-orders", keys["enterprise"])["items"]
+        instruments = get(f"{url}/api/v1/instruments", keys["institute"])["items"]
+        came_back = _kill_ingest_and_wait(directory, url, keys["institute"])
+        status = running.interrupt()
+    return Told(directory, ready_after_s, orders, theirs, instruments, came_back, status, children_of(directory))
+
+
+def _kill_ingest_and_wait(directory: Path, url: str, key: str) -> bool:
+    """SIGKILL the running ingest; whether frames arrive again."""
+    server = os.fsencode(Layout(directory).server)
+    for pid in children_of(directory):
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if b"ingest" in arguments and server in arguments:
+            os.kill(pid, signal.SIGKILL)
+
+    def received() -> int:
+        return sum(row["received_frames"] for row in get(f"{url}/api/v1/gateways", key)["items"])
+
+    before = received()
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        time.sleep(0.5)
+        if received() > before + 3:
+            return True
+    return False
+
+
+def test_it_is_ready_within_two_minutes(told: Told) -> None:
+    assert told.ready_after_s < TWO_MINUTES
+
+
+def test_there_are_three_orders_each_for_its_reason_and_no_other(told: Told) -> None:
+    assert {order["instrument"]: order["trigger"] for order in told.orders} == STORIES
+    assert len(told.orders) == 3
+    for order in told.orders:
+        assert {"id", "instrument", "trigger", "state", "due_date", "reason"} <= set(order)
+        assert any(character.isdigit() for character in order["reason"])
+
+
+def test_an_enterprise_sees_its_own_orders_alone(told: Told) -> None:
+    assert {order["instrument"] for order in told.enterprise_orders} == {"pt-h-02", "em-h-03"}
+
+
+def test_every_instrument_has_a_due_date_and_what_is_known_of_its_error(told: Told) -> None:
+    assert len(told.instruments) == 21
+    for instrument in told.instruments:
+        assert {"id", "due_date", "status", "probability_out_of_tolerance"} <= set(instrument)
+        assert instrument["due_date"] is not None
+    by_id = {instrument["id"]: instrument for instrument in told.instruments}
+    assert by_id["em-h-03"]["probability_out_of_tolerance"] > 0.95
+    assert by_id["pt-h-01"]["probability_out_of_tolerance"] < 0.01
+
+
+def test_each_order_was_told_by_mail_and_by_webhook(told: Told) -> None:
+    outbox = Layout(told.directory).outbox
+    mails = [email.message_from_bytes(path.read_bytes(), policy=email.policy.default) for path in outbox.glob("*.eml")]
+    calls = [json.loads(line) for line in (outbox / "webhooks.jsonl").read_text().splitlines()]
+    for instrument in STORIES:
+        assert any(instrument in mail["Subject"] for mail in mails)
+        assert any(instrument in call["body"] for call in calls)
+    quiet = {"em-h-01", "pt-h-01", "ws-l-01", "tt-h-01"}
+    assert not any(name in mail["Subject"] for name in quiet for mail in mails)
+
+
+def test_the_score_finds_nothing_wrong(told: Told) -> None:
+    status, result = score(told.directory)
+    assert (status, result["right"]) == (0, True)
+    assert {row["instrument"]: row["story"] for row in result["instruments"] if row["story"] != "quiet"} == STORIES
+
+
+def test_a_killed_part_comes_back(told: Told) -> None:
+    assert told.killed_came_back
+
+
+def test_it_ends_cleanly_and_leaves_no_process(told: Told) -> None:
+    assert told.exit_status == 0
+    assert told.left_over == []
+
+
+def test_its_ledger_verifies_and_has_no_gap(told: Told) -> None:
+    path = ledger_path(read_server_file(Layout(told.directory).server))
+    with LedgerReader(path) as ledger:
+        assert ledger.gaps() == []
+        assert ledger.incident_count() == 0
+        assert ledger.quarantine_size() == 0
+        assert ledger.size > 8_000
+    verify_ledger(path)
+
+
+def test_started_again_it_goes_on_where_it_was(told: Told) -> None:
+    path = ledger_path(read_server_file(Layout(told.directory).server))
+    with LedgerReader(path) as ledger:
+        before = ledger.size
+    with demo(told.directory) as running:
+        first = running.next_line(60.0)
+        assert running.next_line(60.0) == {"ready": True}
+        orders = get(f"{first['url']}/api/v1/work-orders", first["api_keys"]["institute"])["items"]
+        time.sleep(5)
+        assert running.interrupt() == 0
+    assert sorted(order["id"] for order in orders) == sorted(order["id"] for order in told.orders)
+    with LedgerReader(path) as ledger:
+        # Only what was measured since: the history was not told twice.
+        assert before < ledger.size < before + 1_000
+
+
+def test_control_the_score_sees_an_order_without_cause_and_one_that_is_missing(told: Told) -> None:
+    server = read_server_file(Layout(told.directory).server)
+    with opened_records(server, migrate=False) as records:
+        order = next(order for order in records.orders.orders() if order.instrument == "ws-l-02")
+        audit = AuditEntry(
+            at_ns=order.raised_ns,
+            who="test",
+            role="system",
+            action="raise",
+            object_kind="work_order",
+            object_id="wo-false",
+            old=None,
+            new="proposed",
+            why="control",
+        )
+        records.orders.add_order(replace(order, id="wo-false", instrument="tt-h-01", revision=1), audit)
+    status, result = score(told.directory)
+    wrong = {row["instrument"]: row["verdict"] for row in result["instruments"] if row["verdict"] != "right"}
+    assert status == 1
+    assert wrong == {"tt-h-01": "order without cause"}
+
+
+def test_a_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "precious.txt").write_text("do not touch")
+    done = subprocess.run(
+        [sys.executable, "-m", "steelyard.cli.main", "demo", "--no-browser", "--directory", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "not made by the demonstration" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
