@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import statistics
 import struct
 import time
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from steelyard.contracts.clock import ScaledClock, SystemClock
+from steelyard.firmware_sim.demo import PRESSURE_MPE_MPA, demo_scenario
 from steelyard.firmware_sim.errors import ListenError, ScenarioError
 from steelyard.firmware_sim.runner import Endpoint, run_sim, run_sim_from_file
 from steelyard.firmware_sim.scenario import Scenario
@@ -92,6 +95,54 @@ def test_client_that_asks_and_never_reads_is_cut_off(
         with connect(endpoints["gauge"]) as other:
             other.sendall(request(5, 2, 2))
             assert len(receive(other, 13)) == 13
+
+
+def test_site_takes_no_more_connections_than_its_limit(
+    five: Scenario, clock: Any, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("steelyard.firmware_sim.server.MAX_CONNECTIONS", 2)
+    with running(five, clock) as endpoints, connect(endpoints["meter"]) as first, connect(endpoints["meter"]) as second:
+        for connection in (first, second):
+            connection.sendall(request(1, 0, 2))
+            assert len(receive(connection, 13)) == 13
+        with connect(endpoints["meter"]) as third:
+            assert hung_up(third)
+        first.close()
+        time.sleep(0.1)
+        with connect(endpoints["meter"]) as fourth:
+            fourth.sendall(request(1, 0, 2))
+            assert len(receive(fourth, 13)) == 13
+
+
+def test_simulator_stops_although_clients_are_connected(five: Scenario, clock: Any, running: Running) -> None:
+    with contextlib.ExitStack() as clients:
+        with running(five, clock) as endpoints:
+            connection = clients.enter_context(connect(endpoints["meter"]))
+            connection.sendall(request(1, 0, 2))
+            assert len(receive(connection, 13)) == 13
+        assert hung_up(connection)
+
+
+def test_pair_read_on_a_clock_a_million_times_too_fast_still_agrees(running: Running) -> None:
+    now_ns = 1_795_248_000 * 10**9
+    start_ns = now_ns - 730 * 86_400 * 10**9
+    wall = SystemClock()
+    fast = ScaledClock(wall, simulated_from_ns=start_ns, wall_from_ns=wall.now_ns(), rate=876_000)
+    with running(demo_scenario(start_ns, now_ns), fast) as endpoints:
+        with connect(endpoints["pt-h-01"]) as connection:
+            differences = []
+            for _ in range(200):
+                # Three milliseconds apart: three quarters of an hour of the fast clock.
+                connection.sendall(request(41, 2, 2))
+                low, high = struct.unpack(">HH", receive(connection, 13)[9:])
+                time.sleep(0.003)
+                connection.sendall(request(42, 2, 2))
+                gauge = struct.unpack(">f", receive(connection, 13)[9:])[0]
+                differences.append(struct.unpack(">f", struct.pack(">HH", high, low))[0] - gauge)
+        assert fast.now_ns() > start_ns + 5 * 86_400 * 10**9
+    # The transmitter is 0.18 of its MPE too high; noise is 0.025 of it.
+    assert statistics.median(differences) / PRESSURE_MPE_MPA == pytest.approx(0.17, abs=0.04)
+    assert statistics.stdev(differences) < 0.05 * PRESSURE_MPE_MPA
 
 
 def test_clock_decides_what_is_indicated(five: Scenario, clock: Any, running: Running) -> None:
