@@ -85,8 +85,8 @@ METER = Kind(
     confidence=Confidence.LOW,
     channel="power_total",
     mpe=MaximumPermissibleError(unit="W", rule=Relative(percent=1.0), source="JJG 596-2012, class 1, reference load"),
-    span=(0.0, 150_000.0),
-    points=(20_000.0, 60_000.0, 100_000.0),
+    span=(0.0, 55_000.0),
+    points=(10_000.0, 25_000.0, 50_000.0),
     uncertainty=0.1,
     relative=True,
 )
@@ -101,8 +101,8 @@ CHECK_METER = Kind(
     mpe=MaximumPermissibleError(
         unit="W", rule=Relative(percent=0.2), source="JJG 596-2012, class 0.2S, reference load"
     ),
-    span=(0.0, 150_000.0),
-    points=(20_000.0, 60_000.0, 100_000.0),
+    span=(0.0, 55_000.0),
+    points=(10_000.0, 25_000.0, 50_000.0),
     uncertainty=0.04,
     relative=True,
 )
