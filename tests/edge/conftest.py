@@ -177,6 +177,10 @@ class Consumer:
 
     def __post_init__(self) -> None:
         self.upto: dict[str, int] = {}
+        self.come()
+
+    def come(self) -> None:
+        """Connect; the broker has kept what came meanwhile, if it still remembers."""
         self.client = BrokerClient(
             BrokerSettings(client_id=self.client_id, port=self.port, reconnect_max_s=1),
             on_message=self._take,
@@ -185,6 +189,10 @@ class Consumer:
             session_expiry_s=3600,
         )
         self.client.start()
+
+    def go(self) -> None:
+        """Disconnect, as an ingest that is being restarted."""
+        self.client.stop()
 
     def _subscribe(self, _session_present: bool) -> None:
         self.client.subscribe(SUBSCRIBE_FRAMES)
