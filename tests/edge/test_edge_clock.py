@@ -1,0 +1,114 @@
+"""Time is measured too: a scaled clock is caught up with, a stepping clock neither reorders nor stops the gateway."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from steelyard.contracts.clock import ClockStatus, SystemClock
+from steelyard.edge.agent import Agent
+from steelyard.edge.settings import load_config
+
+S = 1_000_000_000
+
+
+@pytest.fixture
+def counting(scripted_server: Callable[..., object], exact_reply: Callable[..., bytes]) -> object:
+    count = itertools.count(1)
+
+    def respond(request: bytes) -> list[bytes]:
+        answer = next(count)
+        return [exact_reply(request, lambda *_: answer)]
+
+    return scripted_server(respond)
+
+
+def test_a_scaled_clock_is_polled_in_its_own_time_and_then_runs_true(
+    mosquitto: object,
+    counting: object,
+    consumer_factory: Callable[..., object],
+    gateway_directory: Callable[..., Path],
+    start_gateway: Callable[..., object],
+    wait_until: Callable[..., None],
+) -> None:
+    """An hour of history at 3600 times the speed, a sample each simulated minute; then ten samples a second."""
+    consumer = consumer_factory(mosquitto.port)
+    path = gateway_directory(
+        broker_port=mosquitto.port,
+        instruments=[("i1", "made.toml", counting.port)],
+        poll="period_s = 0.1\nsimulated_period_s = 60.0\ntimeout_s = 0.3\n",
+    )
+    now = time.time_ns()
+    clock = f"[clock]\nsimulated_from_ns = {now - 3600 * S}\nwall_from_ns = {now}\nrate = 3600.0\n"
+    path.write_text(path.read_text().replace("[poll]", clock + "[poll]"))
+    gateway = start_gateway(path)
+
+    def live() -> list[int]:
+        return [frame.blocks[0].t[0] for frame in consumer.decoded() if frame.clock.state != "simulated"]
+
+    wait_until(lambda: len(live()) >= 10)
+    gateway.stop()
+    told = [frame.blocks[0].t[0] for frame in consumer.decoded() if frame.clock.state == "simulated"]
+    assert 30 <= len(told) <= 60, "a minute each, but for what passed while it started"
+    steps = [(b - a) / S for a, b in itertools.pairwise(told)]
+    assert sorted(steps)[len(steps) // 2] == pytest.approx(60, abs=10)
+    assert told == sorted(told)
+    steps = sorted((b - a) / S for a, b in itertools.pairwise(live()[1:]))
+    assert steps[len(steps) // 2] == pytest.approx(0.1, abs=0.02)
+    assert told[-1] < live()[0]
+    assert gateway.statistics.missed == 0
+
+
+class SteppingClock:
+    """The wall clock, stepped by what the test says."""
+
+    def __init__(self) -> None:
+        self.step_ns = 0
+        self.status = ClockStatus(state="synced", error_ms=1.0)
+
+    def now_ns(self) -> int:
+        return time.time_ns() + self.step_ns
+
+    def to_wall_ns(self, t_ns: int) -> int:
+        return t_ns
+
+
+def test_c1_clock_steps_neither_reorder_nor_stop_nor_hurry_the_gateway(
+    mosquitto: object,
+    counting: object,
+    consumer_factory: Callable[..., object],
+    gateway_directory: Callable[..., Path],
+    wait_until: Callable[..., None],
+) -> None:
+    consumer = consumer_factory(mosquitto.port)
+    path = gateway_directory(broker_port=mosquitto.port, instruments=[("i1", "made.toml", counting.port)])
+    clock = SteppingClock()
+
+    async def run() -> Agent:
+        agent = Agent(
+            load_config(path), clock=clock, wall=SystemClock(), monotonic_ns=time.monotonic_ns, randomness=b"test"
+        )
+        stop = asyncio.Event()
+        task = asyncio.create_task(agent.run(stop))
+        for step_s in (3600, -3600, 86_400, -86_400, -10 * 31_557_600):
+            await asyncio.sleep(0.3)
+            clock.step_ns = step_s * S
+            clock.status = ClockStatus(state="unsynced")
+        await asyncio.sleep(0.3)
+        stop.set()
+        await task
+        return agent
+
+    agent = asyncio.run(run())
+    wait_until(lambda: len(consumer.frames) == agent.statistics.frames)
+    values = [value for _, channel, value, _ in consumer.readings() if channel == "a"]
+    assert values == [float(place) for place in range(1, len(values) + 1)], "by (boot, seq) in the order of asking"
+    assert 33 <= len(values) <= 38, "1.8 s at 20 polls a second, whatever the clock says"
+    assert agent.statistics.missed == 0
+    assert {status for _, _, _, status in consumer.readings()} == {0, 8}, "good, and good at an uncertain time"
+    frames = consumer.decoded()
+    years = {time.gmtime(frame.blocks[0].t[0] // S).tm_year for frame in frames}
+    assert max(years) - min(years) == 10
