@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from steelyard.api.people import create_api_key
+from steelyard.api.people import create_api_key, demo_people
 from steelyard.broker_config.embedded import EmbeddedBroker
 from steelyard.broker_config.errors import BrokerConfigError
 from steelyard.calibration.verification.roles import Role
@@ -123,9 +123,10 @@ def _require_free(state: DemoState) -> None:
 
 
 def _register(records: Records, layout: Layout, state: DemoState, now_ns: int) -> DemoState:
-    """The registry, and API keys if there are none yet."""
+    """The registry, the people who are told of orders, and API keys if there are none yet."""
     registrar = Registrar(who="demonstration", role=Role.ADMINISTRATOR.value, why="demonstration", at_ns=now_ns)
     store_registry(records, read_registry(layout.registry), registrar)
+    demo_people(records, list(records.registry.organizations()), now_ns)
     if not state.api_keys:
         keys = {
             kind: create_api_key(
