@@ -247,14 +247,14 @@ def _observations(plot: figure, marks: Sequence[ErrorObservation], colours: Pale
             upper="high",
             source=source,
             line_color=colours.accent,
-            line_alpha=0.3,
+            line_alpha=0.16 if len(marks) > 100 else 0.4,
             upper_head=None,
             lower_head=None,
             level="underlay",
         )
     )
     dots = plot.scatter(
-        x="t", y="error", source=source, size=4, fill_color=colours.accent, fill_alpha=0.75, line_color=None
+        x="t", y="error", source=source, size=4, fill_color=colours.accent, fill_alpha=0.7, line_color=None
     )
     plot.add_tools(_pointing(dots, "Observed", unit))
 
@@ -276,19 +276,22 @@ def _certificates(plot: figure, papers: Sequence[ErrorObservation], colours: Pal
 
 def _moments(plot: figure, assessment: Assessment, estimate: ErrorEstimate, colours: Palette) -> None:
     """Mark now, the date that holds, and a sudden change."""
-    moments = [(assessment.at_ns / MS, "today", colours.quiet)]
+    moments: list[tuple[float, str, str, Literal["left", "right"], int]] = [
+        (assessment.at_ns / MS, "assessed", colours.quiet, "right", 8)
+    ]
     if assessment.due_date is not None:
-        moments.append((_date_ms(assessment.due_date), "verify by", colours.due))
+        moments.append((_date_ms(assessment.due_date), "verify by", colours.due, "left", 8))
     if estimate.jump is not None:
-        moments.append((estimate.jump.t_ns / MS, "sudden change", colours.jump))
-    for x, words, colour in moments:
+        moments.append((estimate.jump.t_ns / MS, "sudden change", colours.jump, "right", 26))
+    for x, words, colour, align, height in moments:
         plot.add_layout(Span(location=x, dimension="height", line_color=colour, line_width=1.5, line_dash="dashed"))
         plot.add_layout(
             Label(
                 x=x,
-                y=8,
+                y=height,
                 y_units="screen",
-                x_offset=5,
+                x_offset=5 if align == "left" else -5,
+                text_align=align,
                 text=words,
                 text_color=colour,
                 text_font=FONT,

@@ -86,4 +86,4 @@ def percent(probability: float | None) -> str:
         return f"< 0.1{THIN}%"
     if share > 99.9:
         return f"> 99.9{THIN}%"
-    return f"{share:.1f}{THIN}%" if share < 10 else f"{share:.0f}{THIN}%"
+    return f"{share:.1f}{THIN}%" if share < 10 or share > 99 else f"{share:.0f}{THIN}%"

@@ -60,8 +60,11 @@ def days_until(day: date, now_ns: int) -> int:
 
 
 def in_days(day: date, now_ns: int) -> str:
-    """Return a date's distance from today in words."""
+    """Return a date's distance from today in words: days up to three months, then months, then years."""
     days = days_until(day, now_ns)
+    if abs(days) > 90:
+        far = f"{abs(days) / 30.4375:.0f} months" if abs(days) < 730 else f"{abs(days) / 365.25:.0f} years"
+        return f"in {far}" if days > 0 else f"{far} ago"
     if days == 0:
         return "today"
     if abs(days) == 1:

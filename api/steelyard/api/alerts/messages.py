@@ -8,11 +8,13 @@ from enum import StrEnum
 
 import msgspec
 
+from steelyard.api.alerts.webhook import host_of
 from steelyard.api.figures import percent
 from steelyard.api.instants import in_days, rfc3339
 from steelyard.api.wording import TRIGGERS
 from steelyard.calibration.verification.work_orders import WorkOrder
 from steelyard.contracts.registry import Instrument, Organization
+from steelyard.storage.records import Alert
 
 
 class Medium(StrEnum):
@@ -61,6 +63,11 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
     event: str
     work_order: OrderNotice
+
+
+def shown_recipient(alert: Alert) -> str:
+    """Return a recipient as people may see it: of a webhook the host alone."""
+    return host_of(alert.recipient) if alert.medium == Medium.WEBHOOK else alert.recipient
 
 
 def order_url(order_id: str, public_url: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -35,6 +36,14 @@ def verify(header: str, secret: str, body: bytes, now_s: int, tolerance_s: int =
     return hmac.compare_digest(signature(secret, int(stamp), body), header)
 
 
+def host_of(url: str) -> str:
+    """Return the host and port of an address: what may be shown of it, since its path can hold a secret."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2] or "the webhook"
+    except ValueError:
+        return "the webhook"
+
+
 def call(hook: WebhookSettings, *, key: str, body: str, now_ns: int) -> str:
     """Send one message; returns what the receiver answered.
 
@@ -53,12 +62,12 @@ def call(hook: WebhookSettings, *, key: str, body: str, now_ns: int) -> str:
             hook.url, content=content, headers=headers, timeout=hook.timeout_s, follow_redirects=False, trust_env=False
         )
     except httpx.InvalidURL as cause:
-        raise DeliveryFailed(f"{hook.url} is no address: {cause}", final=True) from cause
+        raise DeliveryFailed(f"{host_of(hook.url)} is no address: {cause}", final=True) from cause
     except httpx.HTTPError as cause:
         raise DeliveryFailed(
-            f"{hook.url} cannot be reached: {str(cause) or type(cause).__name__}", final=False
+            f"{host_of(hook.url)} cannot be reached: {str(cause) or type(cause).__name__}", final=False
         ) from cause
     if answer.is_success:
         return f"answered {answer.status_code}"
     final = answer.status_code < 500 and answer.status_code not in TRY_AGAIN
-    raise DeliveryFailed(f"{hook.url} answered {answer.status_code}", final=final)
+    raise DeliveryFailed(f"{host_of(hook.url)} answered {answer.status_code}", final=final)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from steelyard.api.alerts.messages import shown_recipient
 from steelyard.api.console.reader import Reading
 from steelyard.api.desk import GatewayItem
 from steelyard.api.figures import significant
@@ -83,7 +84,7 @@ def alerts_page(request: Request, room: RoomHere, visit: Reading) -> Response:
             created=room.pages.time(alert.created_ns),
             order=alert.work_order,
             subject=alert.subject,
-            recipient=alert.recipient,
+            recipient=shown_recipient(alert),
             medium="E-mail" if alert.medium == "email" else "Webhook",
             standing=_alert_standing(alert),
             outcome=_outcome(alert, room.pages.time(alert.sent_ns) if alert.sent_ns is not None else ""),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from steelyard.api.alerts.messages import shown_recipient
 from steelyard.api.desk import FleetItem, GatewayItem
 from steelyard.api.instants import rfc3339
 from steelyard.api.live import LiveReading
@@ -259,7 +260,7 @@ def alert(held: Alert) -> shapes.AlertShape:
         instrument=held.instrument,
         organization=held.organization,
         medium=held.medium,
-        recipient=held.recipient,
+        recipient=shown_recipient(held),
         subject=held.subject,
         body=held.body,
         created=rfc3339(held.created_ns),
