@@ -24,7 +24,7 @@ T = ChannelId("temperature")
 
 @pytest.fixture
 def frames(block: Callable, frame: Callable) -> list[Frame]:
-    """60 rounds of two instruments; a few readings are missing or doubtful, two frames come late, one time comes twice."""
+    """60 rounds of two instruments: some readings missing or doubtful, two frames late, some times twice."""
     dice = random.Random(20260921)
     made = []
     for n in range(60):

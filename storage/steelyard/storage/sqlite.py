@@ -7,6 +7,7 @@ and
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ def connect(path: Path, *, owner: Owner, schema: str) -> sqlite3.Connection:
             )
             if found == Owner(0, 0):
                 _make(connection, owner, schema)
+                _keep_name(path)
             else:
                 _check_owner(path, owner, found)
             mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
@@ -89,7 +91,7 @@ def unavailable(path: Path) -> Iterator[None]:
     """Turn SQLite's complaints about `path` into StoreUnavailable with a remedy."""
     try:
         yield
-    except (sqlite3.DatabaseError, sqlite3.ProgrammingError) as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise StoreUnavailable(f"sqlite:///{path}", error, _remedy(path, error)) from error
 
 
@@ -109,6 +111,15 @@ def _make(connection: sqlite3.Connection, owner: Owner, schema: str) -> None:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def _keep_name(path: Path) -> None:
+    """Wait until the directory says on disk that the new file is there: a power cut must not take all of it away."""
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 def _require_empty(connection: sqlite3.Connection) -> None:
@@ -147,7 +158,7 @@ def _check_owner(path: Path, owner: Owner, found: Owner) -> None:
         raise StoreForeign(f"sqlite:///{path}", f"format version {found.version}", remedy)
 
 
-def _remedy(path: Path, error: sqlite3.Error) -> str:
+def _remedy(path: Path, error: Exception) -> str:
     if not path.parent.is_dir():
         return f"make the directory {path.parent}"
     name = getattr(error, "sqlite_errorname", "")
@@ -157,6 +168,6 @@ def _remedy(path: Path, error: sqlite3.Error) -> str:
         return "stop the other process that holds it, or wait until it has finished"
     if name.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_CANTOPEN", "SQLITE_AUTH")):
         return "check that the file and its directory exist and may be written by this user"
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or isinstance(error, UnicodeDecodeError):
         return "the file is damaged or no SQLite database: move it away and restore it, or rebuild it from the ledger"
     return "check the file, its directory and its disk"

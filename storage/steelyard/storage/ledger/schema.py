@@ -64,18 +64,28 @@ BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: no {table} is ever deleted
 """
 
 # INSERT OR REPLACE deletes without asking the triggers above.
-_IN_ORDER = """
+_NOT_REPLACED = """
 CREATE TRIGGER {table}_is_never_replaced BEFORE INSERT ON {table}
-WHEN NEW.idx IS NOT (SELECT coalesce(max(idx) + 1, 0) FROM {table}) OR EXISTS (SELECT 1 FROM {table} WHERE {same})
+WHEN {order} EXISTS (SELECT 1 FROM {table} WHERE {same})
 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: a new {table} comes after the last, and only once'); END;
 """
+
+
+def _not_replaced(table: str, same: str) -> str:
+    """A numbered table's guard: the new row follows the last, and no row is the same."""
+    order = f"NEW.idx IS NOT (SELECT coalesce(max(idx) + 1, 0) FROM {table}) OR"  # noqa: S608 - names of ours
+    return _NOT_REPLACED.format(table=table, order=order, same=same)
+
 
 SCHEMA = "".join(
     (
         _TABLES,
         *(_KEPT.format(table=table) for table in ("stream", "entry", "incident", "quarantine")),
-        _IN_ORDER.format(table="entry", same="stream = NEW.stream AND seq = NEW.seq"),
-        _IN_ORDER.format(table="incident", same="stream = NEW.stream AND seq = NEW.seq AND digest = NEW.digest"),
-        _IN_ORDER.format(table="quarantine", same="idx = NEW.idx"),
+        _not_replaced("entry", "stream = NEW.stream AND seq = NEW.seq"),
+        _not_replaced("incident", "stream = NEW.stream AND seq = NEW.seq AND digest = NEW.digest"),
+        _not_replaced("quarantine", "idx = NEW.idx"),
+        _NOT_REPLACED.format(
+            table="stream", order="", same="id = NEW.id OR (gateway = NEW.gateway AND boot = NEW.boot)"
+        ),
     )
 )

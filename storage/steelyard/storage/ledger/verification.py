@@ -53,6 +53,7 @@ def verify_ledger(path: Path | str, trusted: Iterable[Head] = ()) -> Verified:
     path = Path(path)
     with unavailable(path):
         connection = connect_read_only(path, owner=OWNER)
+        connection.text_factory = lambda text: text.decode(errors="backslashreplace")  # a flipped bit may end UTF-8
         try:
             connection.execute("BEGIN")  # one state throughout, while the writer goes on
             return _verify(connection, trusted)
@@ -109,7 +110,7 @@ def _check_entry(
 ) -> bytes:
     if index != expected:
         raise LedgerAltered(table, expected, f"missing: the next one is {index}")
-    written = [field for field in fields if field is not None and (not isinstance(field, int) or field >= 0)]
+    written = [field for field in fields if isinstance(field, bytes | str) or (isinstance(field, int) and field >= 0)]
     if len(written) < len(fields):  # its stream is gone, or a number was never one
         raise LedgerAltered(table, index, "its fields are not what was written")
     root = next_root(root, index, *written)
@@ -131,8 +132,8 @@ def _check_progress(connection: sqlite3.Connection, streams: dict[tuple[str, str
     found = {(gateway, boot): upto for gateway, boot, upto in connection.execute(query)}
     expected = {name: arrived.contiguous_upto for name, arrived in streams.items()}
     for name in sorted(found.keys() | expected.keys()):
-        if found.get(name) != expected.get(name):
-            what = f"{'/'.join(name)} is remembered up to {found.get(name)}, its entries reach {expected.get(name)}"
+        if name not in expected or found.get(name) != expected[name]:
+            what = f"{'/'.join(name)} is remembered up to {found.get(name)}, its entries reach {expected.get(name, 0)}"
             raise LedgerAltered("progress", None, what)
     (orphans,) = connection.execute(
         "SELECT count(*) FROM progress WHERE stream NOT IN (SELECT id FROM stream)"

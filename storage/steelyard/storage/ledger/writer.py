@@ -128,9 +128,12 @@ class Ledger(LedgerReader):
         key = (entry.gateway, entry.boot)
         known = self._streams.get(key)
         if known is None:
-            connection.execute("INSERT OR IGNORE INTO stream (gateway, boot) VALUES (?, ?)", key)
-            number = int(connection.execute("SELECT id FROM stream WHERE gateway = ? AND boot = ?", key).fetchone()[0])
-            known = self._streams[key] = (number, self._arrived(number))
+            query = "SELECT id FROM stream WHERE gateway = ? AND boot = ?"
+            row = connection.execute(query, key).fetchone()
+            if row is None:
+                connection.execute("INSERT INTO stream (gateway, boot) VALUES (?, ?)", key)
+                row = connection.execute(query, key).fetchone()
+            known = self._streams[key] = (row[0], self._arrived(row[0]))
         return known
 
     def contiguous_upto(self, gateway: GatewayId, boot: BootId) -> int:
