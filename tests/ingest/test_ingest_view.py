@@ -27,13 +27,13 @@ METER, POWER = InstrumentId("em-gw-1"), ChannelId("power_total")
 class Bench:
     """A ledger, a store whose plug can be pulled, and a view between them."""
 
-    def __init__(self, house: Any, max_frames: int = 100) -> None:
+    def __init__(self, house: Any, max_readings: int = 200) -> None:
         self.house = house
         self.ledger = Ledger(house.ledger_path, min_free_bytes=0)
         self.plugged = threading.Event()
         self.plugged.set()
         self.written: list[int] = []
-        self.view = ReadingsView(self.ledger, self._open, max_frames=max_frames)
+        self.view = ReadingsView(self.ledger, self._open, max_readings=max_readings)
 
     def commit(self, *seqs: int, offer: bool = True) -> None:
         frames = [self.house.frame(GATEWAY, seq) for seq in seqs]
@@ -122,8 +122,8 @@ def test_memory_holds_no_more_than_it_may_while_the_store_is_down(bench: Bench) 
     bench.view.start()
     for seq in range(1, 1_000):
         bench.commit(seq)
-        assert bench.view._waiting <= 100
-        assert sum(len(frames) for _, frames in bench.view._offered) == bench.view._waiting
+        assert bench.view._waiting <= 200
+        assert sum(frame.readings for _, frames in bench.view._offered for frame in frames) == bench.view._waiting
 
 
 def test_the_position_outlives_the_process(house: Any, bench: Bench, eventually: Any) -> None:
@@ -133,7 +133,7 @@ def test_the_position_outlives_the_process(house: Any, bench: Bench, eventually:
     bench.view.stop(10)
     bench.commit(4, 5, offer=False)
     bench.written.clear()
-    again = ReadingsView(bench.ledger, bench._open, max_frames=100)
+    again = ReadingsView(bench.ledger, bench._open, max_readings=200)
     again.start()
     eventually(lambda: again.position == 5)
     again.stop(10)
@@ -176,7 +176,7 @@ def test_a_store_that_was_dropped_and_made_anew_is_written_from_the_first_frame(
         file.unlink()
     bench.commit(4, offer=False)
     bench.written.clear()
-    again = ReadingsView(bench.ledger, bench._open, max_frames=100)
+    again = ReadingsView(bench.ledger, bench._open, max_readings=200)
     again.start()
     eventually(lambda: again.position == 4)
     again.stop(10)

@@ -30,12 +30,13 @@ class IngestTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     batch_frames: int = 250
     """Messages committed together at most. Below half of `broker.receive_maximum`, so that the broker goes on sending
     while a batch is being committed."""
-    batch_bytes: int = 16_777_216
-    """Bytes of messages committed together at most: 16 MiB."""
-    inbox_bytes: int = 67_108_864
-    """Bytes of messages that wait in memory at most: 64 MiB; then the broker has to wait."""
-    view_frames: int = 2_000
-    """Frames handed to the readings store in memory at most; a store that is further behind is fed from the ledger."""
+    batch_bytes: int = 1_048_576
+    """Bytes of messages committed together at most: 1 MiB."""
+    inbox_bytes: int = 16_777_216
+    """Bytes of messages that wait in memory at most: 16 MiB; then the broker has to wait."""
+    view_readings: int = 50_000
+    """Readings handed to the readings store in memory at most, about 150 bytes each; a store that is further behind is
+    fed from the ledger."""
     registry_refresh_s: float = 5.0
     """Seconds between two readings of the registry at least, when a frame names what is not known."""
     registry_every_s: float = 60.0
@@ -65,7 +66,7 @@ class IngestSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             ("batch_frames", 1),
             ("batch_bytes", 300_000),
             ("inbox_bytes", 300_000),
-            ("view_frames", 1),
+            ("view_readings", 1),
             ("registry_refresh_s", 0.1),
             ("registry_every_s", 1.0),
             ("health_every_s", 0.1),

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 FROM_LEDGER = 256
 """Frames read from the ledger at once when catching up."""
 WRITE_FRAMES = 500
-"""Frames written at once."""
+"""Frames from memory written at once, and the rest of the portion in which that number is reached."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0
 _IDLE_S = 1.0
 
@@ -58,11 +58,11 @@ class ReadingsView:
     Args:
         ledger: what is followed.
         open_store: opens the store; called again after a failure.
-        max_frames: how many committed frames may wait in memory.
+        max_readings: how many committed readings may wait in memory (one portion always may).
     """
 
-    def __init__(self, ledger: FollowedLedger, open_store: Callable[[], ReadingsStore], *, max_frames: int) -> None:
-        self._ledger, self._open_store, self._max_frames = ledger, open_store, max_frames
+    def __init__(self, ledger: FollowedLedger, open_store: Callable[[], ReadingsStore], *, max_readings: int) -> None:
+        self._ledger, self._open_store, self._max_readings = ledger, open_store, max_readings
         self._offered: deque[tuple[int, Sequence[Frame]]] = deque()
         self._waiting = 0
         self._ready = Condition()
@@ -87,14 +87,15 @@ class ReadingsView:
 
     def offer(self, first: int, frames: Sequence[Frame]) -> None:
         """Hand over frames that are in the ledger from index `first` on. Never waits."""
+        readings = sum(frame.readings for frame in frames)
         with self._ready:
-            if self._waiting + len(frames) > self._max_frames:
+            if self._waiting and self._waiting + readings > self._max_readings:
                 # The store is behind; it will find these in the ledger, and what waits would only be in the way.
                 self._offered.clear()
                 self._waiting = 0
             else:
                 self._offered.append((first, frames))
-                self._waiting += len(frames)
+                self._waiting += readings
             self._ready.notify()
 
     @property
@@ -166,7 +167,7 @@ class ReadingsView:
                 if first > position:
                     break  # what lies between is in the ledger
                 self._offered.popleft()
-                self._waiting -= len(frames)
+                self._waiting -= sum(frame.readings for frame in frames)
                 found += frames[position - first :] if position > first else frames
         return found
 
