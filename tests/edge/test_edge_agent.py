@@ -423,3 +423,38 @@ def test_a_wrong_configuration_ends_at_once(
     assert isinstance(gateway.error, SettingsError)
     assert "did you mean 'timeout_s'" in str(gateway.error)
     gateway.error = None
+
+
+@pytest.mark.slow
+def test_without_receipts_frames_are_sent_again_and_it_is_said_once(
+    mosquitto: object,
+    counting: object,
+    consumer_factory: Callable[..., object],
+    gateway_directory: Callable[..., Path],
+    start_gateway: Callable[..., object],
+    wait_until: Callable[..., None],
+    lines: Callable[[], list[str]],
+) -> None:
+    consumer = consumer_factory(mosquitto.port, give_receipts=False)
+    path = gateway_directory(broker_port=mosquitto.port, instruments=[("i1", "made.toml", counting.port)])
+    gateway = start_gateway(path)
+    wait_until(lambda: len(consumer.order) > len(consumer.frames) + 50, 15)
+    consumer.give_receipts = True
+    wait_until(lambda: any("receipts come again" in line for line in lines()))
+    gateway.stop()
+    assert consumer.altered == []
+    assert consumer.gaps() == []
+    assert sum("no receipts" in line for line in lines()) == 1
+
+
+def test_a_tls_file_that_is_missing_ends_at_once_and_leaves_the_spool_free(
+    gateway_directory: Callable[..., Path], start_gateway: Callable[..., object], wait_until: Callable[..., None]
+) -> None:
+    path = gateway_directory(broker_port=8883, instruments=[("i1", "made.toml", 502)])
+    tls = '[broker.tls]\nca = "ca.pem"\ncertificate = "c.pem"\nkey = "k.pem"\n[spool]'
+    path.write_text(path.read_text().replace("[spool]", tls))
+    gateway = start_gateway(path)
+    wait_until(lambda: gateway.error is not None)
+    assert "ca.pem" in str(gateway.error)
+    gateway.error = None
+    spooled(path.parent).close()

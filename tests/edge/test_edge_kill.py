@@ -20,11 +20,13 @@ IN_FLIGHT_S = 0.35
 """Seconds before a kill within which a served value may not have reached the spool yet."""
 
 RUN = """
-import sys, threading
+import signal, sys, threading
 from pathlib import Path
 from steelyard.edge.agent import run_edge
 from steelyard.edge.sender import ForgetOn
-run_edge(Path(sys.argv[1]), threading.Event(), forget_on=ForgetOn[sys.argv[2]])
+stop = threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: stop.set())
+run_edge(Path(sys.argv[1]), stop, forget_on=ForgetOn[sys.argv[2]])
 """
 
 
@@ -189,3 +191,19 @@ def test_r3_a_broker_that_forgets_loses_frames_only_where_puback_is_believed(
         assert consumer.gaps() == []
     else:
         assert len(lost) > 20
+
+
+def test_sigterm_ends_in_good_order_with_nothing_left_to_send(
+    truth: Truth,
+    mosquitto: object,
+    gateway: Callable[[str], Gateway],
+    consumer_factory: Callable[..., object],
+    wait_until: Callable[..., None],
+) -> None:
+    consumer = consumer_factory(mosquitto.port)
+    running = gateway("RECEIPT")
+    wait_until(lambda: len(consumer.frames) > 20)
+    running.process.terminate()
+    assert running.process.wait(10) == 0
+    assert set(ledger_of(consumer)) == set(truth.served), "the round was finished, and sent"
+    wait_until(lambda: consumer.statuses[-1].reason == "stopped")

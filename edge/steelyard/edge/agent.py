@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from steelyard.broker_config.errors import BrokerConfigError
 from steelyard.contracts.clock import Clock, SystemClock, make_clock
 from steelyard.contracts.errors import ContractError
 from steelyard.contracts.identifiers import InstrumentId
@@ -158,10 +159,15 @@ class Agent:
         """Work until `stop` is set, then finish the round, send what can be sent, and end.
 
         Raises:
+            BrokerConfigError: a file of the broker's settings cannot be used.
             SpoolError: the spool's thread ended: nothing can be kept any more.
         """
         self._spooler.start()
-        self._sender.start()
+        try:
+            self._sender.start()
+        except BrokerConfigError:
+            self._spooler.stop(FAREWELL_S)
+            raise
         polls = [
             asyncio.create_task(self._poll(group, instrument), name=f"poll {instrument}")
             for group in self._groups
@@ -273,7 +279,10 @@ class Agent:
         self._loop.call_soon_threadsafe(self._sender.stored, frames)
 
     def _on_full(self, cause: str | None) -> None:
-        self._loop.call_soon_threadsafe(self._begin_gap if cause else self._end_gap, *([cause] if cause else []))
+        if cause is None:
+            self._loop.call_soon_threadsafe(self._end_gap)
+        else:
+            self._loop.call_soon_threadsafe(self._begin_gap, cause)
 
     # In the event loop again.
 

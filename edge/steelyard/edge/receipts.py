@@ -50,19 +50,22 @@ class ReceiptReader:
         try:
             receipt = decode_receipt(verify1(message, self._key))
         except ContractError as error:
-            return self._ignore("not signed by ingest", error)
-        if receipt.gateway != self._gateway:
-            return self._ignore("for another gateway", receipt.gateway)
-        counter = self._boots.get(receipt.boot)
-        if counter is None:
-            return self._ignore("for a boot of which nothing is here", receipt.boot)
-        highest = self._highest(counter)
-        if highest == 0 or receipt.contiguous_upto == 0:
-            # A repeated receipt for a boot that is forgotten already, or for a beginning: true, and nothing to do.
+            self._ignore("not signed by ingest", error)
             return None
-        if receipt.contiguous_upto > highest:
-            return self._ignore("for more than was sent", f"{receipt.contiguous_upto}, sent {highest}")
-        return FrameNumber(boot=counter, seq=receipt.contiguous_upto)
+        counter = self._boots.get(receipt.boot)
+        highest = 0 if counter is None else self._highest(counter)
+        if receipt.gateway != self._gateway:
+            self._ignore("for another gateway", receipt.gateway)
+        elif counter is None:
+            self._ignore("for a boot of which nothing is here", receipt.boot)
+        elif highest == 0 or receipt.contiguous_upto == 0:
+            # A repeated receipt for a boot that is forgotten already, or for a beginning: true, and nothing to do.
+            pass
+        elif receipt.contiguous_upto > highest:
+            self._ignore("for more than was sent", f"{receipt.contiguous_upto}, sent {highest}")
+        else:
+            return FrameNumber(boot=counter, seq=receipt.contiguous_upto)
+        return None
 
     def _ignore(self, reason: str, evidence: object) -> None:
         self.ignored[reason] += 1

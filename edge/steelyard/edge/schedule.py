@@ -116,7 +116,11 @@ def make_schedule(
         return Schedule(segments=(_true_segment(0, now_ns, wall_ns, wall_ns, period_ns),))
     real_ns = max(1, int(simulated_period_ns / clock.rate))
     rounds = max(0, (until_ns - wall_ns - 1) // real_ns)
-    fast = Segment(first_round=0, start_ns=now_ns + real_ns, period_ns=real_ns, clock_period_ns=simulated_period_ns)
+    # A little after the clock's own multiples of the period: where it advances in steps of the period, a round that
+    # begins with a step has nearly all of it for itself.
+    phase_ns = (clock.wall_from_ns - wall_ns + real_ns // 8) % real_ns
+    start_ns = now_ns + (phase_ns or real_ns)
+    fast = Segment(first_round=0, start_ns=start_ns, period_ns=real_ns, clock_period_ns=simulated_period_ns)
     true = _true_segment(rounds, now_ns, wall_ns, max(until_ns, wall_ns + rounds * real_ns), period_ns)
     return Schedule(segments=(fast, true) if rounds else (true,))
 

@@ -96,6 +96,7 @@ class Sender:
         self._connected = False
         self._blocked = False
         self._pump_scheduled = False
+        self._unreceipted = False
         self._reason = ""
         self._status_sent: tuple[int, int, str] | None = None
         self._status_ns = 0
@@ -140,9 +141,11 @@ class Sender:
     def tick(self) -> None:
         """Look after what time brings: receipts overdue, a status to be renewed. To be called about once a second."""
         now_ns = self._monotonic_ns()
-        overdue = self._window.frames
         if self._connected and self._window.overdue(now_ns):
-            logger.warning("no receipt for %d frames: sending them again from %s on", overdue, self._window.cursor)
+            if not self._unreceipted:
+                self._unreceipted = True
+                after = self._window.cursor
+                logger.warning("no receipts: frames after %d of boot %d are sent again", after.seq, after.boot)
             self._outbox.go_back()
         if now_ns - self._status_ns >= STATUS_EVERY_NS or self._status_sent is None:
             self._publish_status()
@@ -243,6 +246,9 @@ class Sender:
     def _receipt_came(self, payload: bytes) -> None:
         upto = self._receipts.read(payload)
         if upto is not None and self._forget_on is ForgetOn.RECEIPT:
+            if self._unreceipted:
+                self._unreceipted = False
+                logger.info("receipts come again, up to frame %d of boot %d", upto.seq, upto.boot)
             self._forget(upto)
 
     def _puback_came(self, packet: int) -> None:

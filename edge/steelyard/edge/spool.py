@@ -133,9 +133,9 @@ class Spool:
             Boot(counter=counter, id=parse_boot_id(text))
             for counter, text in self._db.execute("SELECT counter, id FROM boot ORDER BY counter")
         )
-        self.frames, self.bytes = self._db.execute(
-            "SELECT count(*), coalesce(sum(length(message)), 0) FROM frame"
-        ).fetchone()
+        count, size = self._db.execute("SELECT count(*), coalesce(sum(length(message)), 0) FROM frame").fetchone()
+        self.frames: int = count
+        self.bytes: int = size
 
     def _assert_setting(self, name: str, expected: str | int) -> None:
         row = self._db.execute(f"PRAGMA {name}").fetchone()
