@@ -19,9 +19,6 @@ class HandClock:
     def now_ns(self) -> int:
         return self.now
 
-    def to_wall_ns(self, t_ns: int) -> int:
-        return t_ns
-
     @property
     def status(self) -> ClockStatus:
         return ClockStatus(state="synced", error_ms=1.0)
@@ -54,16 +51,24 @@ def test_it_never_runs_backwards_nor_ahead_of_the_wall_clock(first: int, second:
     assert earlier <= clock.now_ns() <= wall.now
 
 
-@given(st.integers(0, 3 * YEAR), st.floats(10, 1e6))
-def test_the_wall_instant_of_a_time_is_when_the_clock_shows_it(ahead: int, rate: float) -> None:
+def test_in_steps_it_stands_still_for_a_while_and_loses_nothing() -> None:
     wall = HandClock()
-    clock = scaled(wall, rate)
-    t = WALL - 2 * YEAR + ahead
-    wall.now = clock.to_wall_ns(t)
-    assert abs(clock.now_ns() - t) <= 2 * rate + 1024  # a nanosecond of wall time, and the spacing of doubles at 2**60
+    hour = 3600 * 10**9
+    clock = ScaledClock(wall, simulated_from_ns=WALL - YEAR, wall_from_ns=WALL, rate=1e6, step_ns=6 * hour)
+    shown = []
+    for millisecond in range(60_000):
+        wall.now = WALL + millisecond * 10**6
+        shown.append(clock.now_ns())
+    assert shown == sorted(shown)
+    stepping = [t for t in shown if t < WALL - 6 * hour]
+    assert {(t - WALL + YEAR) % (6 * hour) for t in stepping} == {0}
+    assert len(set(stepping)) == len({t // (6 * hour) for t in stepping}) > 1_400
+    assert shown[-1] == wall.now
 
 
-@pytest.mark.parametrize(("field", "value"), [("rate", 0.5), ("simulated_from_ns", WALL + 1), ("simulated_from_ns", 5)])
+@pytest.mark.parametrize(
+    ("field", "value"), [("rate", 0.5), ("simulated_from_ns", WALL + 1), ("simulated_from_ns", 5), ("step_ns", -1)]
+)
 def test_a_clock_that_could_not_catch_up_is_refused(field: str, value: float) -> None:
     settings = {"simulated_from_ns": WALL - YEAR, "wall_from_ns": WALL, "rate": 10.0} | {field: value}
     with pytest.raises(SettingsError, match=field):
@@ -73,4 +78,4 @@ def test_a_clock_that_could_not_catch_up_is_refused(field: str, value: float) ->
 def test_without_settings_the_clock_is_the_systems() -> None:
     clock = make_clock(None)
     assert isinstance(clock, SystemClock)
-    assert clock.to_wall_ns(clock.now_ns()) > WALL
+    assert clock.now_ns() > WALL

@@ -22,10 +22,6 @@ class Clock(Protocol):
         """The time now."""
         ...
 
-    def to_wall_ns(self, t_ns: int) -> int:
-        """The instant of the wall clock at which this clock will show, or showed, `t_ns`."""
-        ...
-
     @property
     def status(self) -> ClockStatus:
         """What is known of this clock's own error."""
@@ -39,10 +35,6 @@ class SystemClock:
         """The time now, UTC nanoseconds."""
         return time.time_ns()
 
-    def to_wall_ns(self, t_ns: int) -> int:
-        """The wall clock is itself."""
-        return t_ns
-
     @property
     def status(self) -> ClockStatus:
         """Unknown: nobody has asked the time service yet."""
@@ -52,54 +44,57 @@ class SystemClock:
 class ScaledClock:
     """A clock that starts in the past, runs `rate` times as fast as the wall clock, and becomes it on catching up.
 
-    A pure function of the wall clock: processes that are given the same three numbers show the same time.
+    A pure function of the wall clock: processes that are given the same numbers show the same time. With `step_ns` it
+    advances in steps, so that what is read within one step is read at one simulated instant, although a millisecond of
+    wall time is minutes of simulated time.
     """
 
-    def __init__(self, wall: Clock, *, simulated_from_ns: int, wall_from_ns: int, rate: float) -> None:
+    def __init__(
+        self, wall: Clock, *, simulated_from_ns: int, wall_from_ns: int, rate: float, step_ns: int = 0
+    ) -> None:
         if rate < 1:
             raise SettingsError("clock.rate", rate, "must be at least 1: a slower clock would never catch up")
         if simulated_from_ns > wall_from_ns:
             raise SettingsError(
                 "clock.simulated_from_ns", simulated_from_ns, "must not be later than clock.wall_from_ns"
             )
+        if step_ns < 0:
+            raise SettingsError("clock.step_ns", step_ns, "must not be negative")
         self._wall = wall
         self._simulated_from_ns = simulated_from_ns
         self._wall_from_ns = wall_from_ns
         self._rate = rate
+        self._step_ns = step_ns
 
     def now_ns(self) -> int:
         """The simulated time, never later than the wall clock's."""
         wall = self._wall.now_ns()
-        return min(self._simulated_from_ns + int(self._rate * (wall - self._wall_from_ns)), wall)
-
-    def to_wall_ns(self, t_ns: int) -> int:
-        """The wall instant at which this clock will show, or showed, `t_ns`."""
-        # While the clock lags, the scaled term is the later one; once it has caught up, the instant itself is.
-        return max(self._wall_from_ns + int((t_ns - self._simulated_from_ns) / self._rate), t_ns)
+        elapsed = int(self._rate * (wall - self._wall_from_ns))
+        if self._simulated_from_ns + elapsed >= wall:
+            return wall
+        if self._step_ns:
+            elapsed -= elapsed % self._step_ns
+        return self._simulated_from_ns + elapsed
 
     @property
     def caught_up(self) -> bool:
         """Whether it has become the wall clock."""
-        return self._wall.now_ns() >= self._caught_up_ns
+        wall = self._wall.now_ns()
+        return self._simulated_from_ns + int(self._rate * (wall - self._wall_from_ns)) >= wall
 
     @property
     def status(self) -> ClockStatus:
         """Simulated until it has caught up."""
         return self._wall.status if self.caught_up else ClockStatus(state="simulated")
 
-    @property
-    def _caught_up_ns(self) -> int:
-        # simulated_from + rate (w - wall_from) = w
-        behind = self._wall_from_ns - self._simulated_from_ns
-        return self._wall_from_ns + int(behind / (self._rate - 1)) if self._rate > 1 else 2**63 - 1
-
 
 class ClockSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The ``[clock]`` table of a demonstration; without it the wall clock is used."""
+    """The ``[clock]`` table of a demonstration; without it the wall clock is used. See `ScaledClock`; all UTC ns."""
 
     simulated_from_ns: int
     wall_from_ns: int
     rate: float
+    step_ns: int = 0
 
 
 def make_clock(settings: ClockSettings | None, wall: Clock | None = None) -> Clock:
@@ -116,4 +111,5 @@ def make_clock(settings: ClockSettings | None, wall: Clock | None = None) -> Clo
         simulated_from_ns=settings.simulated_from_ns,
         wall_from_ns=settings.wall_from_ns,
         rate=settings.rate,
+        step_ns=settings.step_ns,
     )

@@ -21,10 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--truth", type=Path, metavar="FILE", help="keep the truth there, for scoring (JSON)")
     parser.add_argument("--record", type=Path, metavar="FILE", help="record every value served there (SQLite)")
     parser.add_argument("--json", action="store_true", help="print where each instrument answers as one line of JSON")
-    clock = parser.add_argument_group("a scaled clock, all three or none")
+    clock = parser.add_argument_group("a scaled clock, the first three or none")
     clock.add_argument("--simulated-from-ns", type=int, help="UTC ns at which simulated time begins")
     clock.add_argument("--wall-from-ns", type=int, help="UTC ns of the wall clock at that moment")
     clock.add_argument("--rate", type=float, help="how many times faster it runs until it has caught up")
+    clock.add_argument("--step-ns", type=int, default=0, help="advance in steps of so many ns (default 0: smoothly)")
     add_log_arguments(parser)
     parser.set_defaults(run=run)
 
@@ -38,7 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
     settings = (
         None
         if None in numbers
-        else ClockSettings(simulated_from_ns=numbers[0], wall_from_ns=numbers[1], rate=numbers[2])
+        else ClockSettings(
+            simulated_from_ns=numbers[0], wall_from_ns=numbers[1], rate=numbers[2], step_ns=arguments.step_ns
+        )
     )
     as_json = arguments.json
 

@@ -29,6 +29,11 @@ SAMPLE_HOURS = 6
 """Simulated hours between two readings while the history is told."""
 LIVE_PERIOD_S = 2.0
 """Seconds between two readings afterwards."""
+METER_CHANNELS = (
+    *("voltage_l1", "voltage_l2", "voltage_l3", "current_l1", "current_l2", "current_l3"),
+    *("power_l1", "power_l2", "power_l3", "power_total", "frequency", "energy_import"),
+)
+"""What the demonstration reads of a meter's 32 channels."""
 ROLES = {"institute": "provincial", "enterprise": "hengyuan", "supervisor": "regulator"}
 """Whose API keys a program that drives the demonstration is given."""
 
@@ -100,6 +105,7 @@ def write_configurations(
                     "host": "127.0.0.1",
                     "port": state.ports.sites[each.site],
                     "unit": each.unit,
+                    **({"channels": METER_CHANNELS} if each.profile == "sdm630" else {}),
                 }
                 for each in scenario.instruments
                 if each.site == organization

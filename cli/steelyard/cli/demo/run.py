@@ -155,7 +155,11 @@ def _clock_settings(records: Records, state: DemoState, now_ns: int) -> ClockSet
     wall_from_ns = now_ns + int(LEAD_S * 1e9)
     length_s = HISTORY_S if not state.ready else SHORT_HISTORY_S
     return ClockSettings(
-        simulated_from_ns=from_ns, wall_from_ns=wall_from_ns, rate=1.0 + (behind_s + LEAD_S) / length_s
+        simulated_from_ns=from_ns,
+        wall_from_ns=wall_from_ns,
+        rate=1.0 + (behind_s + LEAD_S) / length_s,
+        # One step a round: instruments of a reference pair are read at one simulated instant.
+        step_ns=int(SAMPLE_HOURS * 3600 * 1e9),
     )
 
 
@@ -167,6 +171,7 @@ def _start(children: Children, layout: Layout, settings: ClockSettings | None) -
             *("--simulated-from-ns", str(settings.simulated_from_ns)),
             *("--wall-from-ns", str(settings.wall_from_ns)),
             *("--rate", repr(settings.rate)),
+            *("--step-ns", str(settings.step_ns)),
         )
     )
     children.start("sim", "sim", str(layout.scenario), *clock)
@@ -193,9 +198,7 @@ def _tell_history(
     if settings is None:
         return
     wall = SystemClock()
-    clock = ScaledClock(
-        wall, simulated_from_ns=settings.simulated_from_ns, wall_from_ns=settings.wall_from_ns, rate=settings.rate
-    )
+    clock = ScaledClock(wall, **msgspec.structs.asdict(settings))
     caught_up_ns = 0
     while not stop.wait(1.0):
         for line in children.look_after():
