@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "register organizations, gateways, instruments; make accounts and API keys",
     ),
     "key": ("key", "make and show signing keys"),
+    "calc": ("calc", "calculate from files: uncertainty budgets, curves, conformity, intervals, comparisons, charts"),
     "doctor": ("doctor", "look at this machine and a configuration, and say what is missing"),
 }
 """name -> (module in `steelyard.cli.commands`, one line of help)."""
@@ -39,6 +40,7 @@ _EXTRA_OF = {
     "calibrate": "server",
     "api": "server",
     "registry": "server",
+    "calc": "server",
 }
 
 

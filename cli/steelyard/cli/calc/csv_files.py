@@ -1,0 +1,118 @@
+"""Measured data in CSV: a header with names, or a bare matrix."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from steelyard.cli.calc.documents import read_text, source_name
+from steelyard.cli.errors import CommandError
+
+_DELIMITERS = (",", ";", "\t")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """A CSV file with a header: `rows` of texts below `names`; `lines` are the rows' line numbers in the file."""
+
+    source: str
+    names: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    lines: tuple[int, ...]
+
+    def __contains__(self, name: str) -> bool:
+        """Whether there is such a column."""
+        return name in self.names
+
+    def texts(self, name: str) -> list[str]:
+        """A column as texts. Raises CommandError if it is absent or has a gap."""
+        if name not in self.names:
+            raise CommandError(f"{self.source}: column {name!r} is missing; there are {', '.join(self.names)}")
+        index = self.names.index(name)
+        for row, line in zip(self.rows, self.lines, strict=True):
+            if not row[index]:
+                raise CommandError(f"{self.source}: line {line}, column {name!r}: is empty; give a value")
+        return [row[index] for row in self.rows]
+
+    def numbers(self, name: str) -> list[float]:
+        """A column as finite numbers. Raises CommandError with line and column otherwise."""
+        return [
+            _number(text, f"{self.source}: line {line}, column {name!r}")
+            for text, line in zip(self.texts(name), self.lines, strict=True)
+        ]
+
+    def optional_numbers(self, name: str) -> list[float] | None:
+        """A column as finite numbers, or None if there is no such column."""
+        return self.numbers(name) if name in self.names else None
+
+
+def read_columns(source: str) -> Columns:
+    """Read a CSV file with a header, or standard input for ``-``. Raises CommandError.
+
+    Commas, semicolons or tabs separate; empty lines and lines that begin with # are left out.
+    """
+    name = source_name(source)
+    lines = _lines(source)
+    if not lines:
+        raise CommandError(f"{name}: is empty; give a header line and data")
+    header_line, header = lines[0]
+    names = tuple(each.strip() for each in header)
+    if all(_is_number(each) for each in names):
+        raise CommandError(f"{name}: line {header_line}: is a header with the columns' names missing?")
+    for each in names:
+        if not each or names.count(each) > 1:
+            raise CommandError(f"{name}: line {header_line}: column name {each!r}: must be there, and only once")
+    if len(lines) == 1:
+        raise CommandError(f"{name}: has a header but no data")
+    for line, row in lines[1:]:
+        if len(row) != len(names):
+            raise CommandError(f"{name}: line {line}: has {len(row)} fields, the header has {len(names)}")
+    return Columns(
+        source=name,
+        names=names,
+        rows=tuple(tuple(field.strip() for field in row) for _, row in lines[1:]),
+        lines=tuple(line for line, _ in lines[1:]),
+    )
+
+
+def read_matrix(source: str, size: int | None = None) -> list[list[float]]:
+    """Read a matrix without a header, square of `size` if given. Raises CommandError."""
+    name = source_name(source)
+    matrix = [[_number(field, f"{name}: line {line}") for field in row] for line, row in _lines(source)]
+    if not matrix or any(len(row) != len(matrix[0]) for row in matrix):
+        raise CommandError(f"{name}: must be a matrix: lines of equally many numbers")
+    if size is not None and (len(matrix) != size or len(matrix[0]) != size):
+        raise CommandError(f"{name}: is {len(matrix)} x {len(matrix[0])}; the data need {size} x {size}")
+    return matrix
+
+
+def _lines(source: str) -> list[tuple[int, Sequence[str]]]:
+    text = [
+        (number, line)
+        for number, line in enumerate(read_text(source).splitlines(), start=1)
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
+    if not text:
+        return []
+    delimiter = max(_DELIMITERS, key=text[0][1].count)
+    return [(number, next(csv.reader([line], delimiter=delimiter))) for number, line in text]
+
+
+def _number(text: str, where: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise CommandError(f"{where}: {text!r}: must be a number") from None
+    if not math.isfinite(number):
+        raise CommandError(f"{where}: {text!r}: must be a finite number")
+    return number
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
