@@ -154,8 +154,9 @@ def _observations(
 ) -> tuple[ErrorObservation, ...]:
     if found.t.size == 0:
         return ()
-    typical = float(np.median(np.abs(found.reference)))
-    resolution = 100.0 * channel.resolution / typical if pair.relative else channel.resolution
+    resolution = np.full(found.t.size, channel.resolution)
+    if pair.relative:
+        resolution *= 100.0 / np.abs(found.reference)
     means = robust_bucket_means(found, bucket_ns=DAY_NS, resolution=resolution, minimum_count=settings.minimum_readings)
     return tuple(
         ErrorObservation(

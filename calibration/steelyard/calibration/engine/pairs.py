@@ -87,22 +87,23 @@ def pair_differences(
 
 
 def robust_bucket_means(
-    differences: PairDifferences, *, bucket_ns: int, resolution: float, minimum_count: int = 3
+    differences: PairDifferences, *, bucket_ns: int, resolution: float | Floats, minimum_count: int = 3
 ) -> BucketMeans:
     """One robust mean per bucket of time (buckets start at multiples of `bucket_ns` since 1970).
 
     Readings further than 3.5 normal-consistent MADs from the bucket's median are left out (GUM 4.2 speaks of repeated
     observations; a spike is none). Type A: s/sqrt(n) with the factor sqrt((n-1)/(n-3)) for few readings (JCGM 101:2008,
     6.4.9.4), not below resolution/sqrt(12) (GUM F.2.2.1), because rounding need not average out. `resolution` is in the
-    errors' unit. Buckets of fewer than `minimum_count` >= 3 readings give nothing: they have no usable scatter.
+    errors' unit, one for all readings or one for each, of which a bucket takes the median. Buckets of fewer than
+    `minimum_count` >= 3 readings give nothing: they have no usable scatter.
     """
     if minimum_count < 3 or bucket_ns <= 0:
         raise ValueError(f"minimum_count={minimum_count}, bucket_ns={bucket_ns}: give at least 3 and a positive length")
-    rounding = resolution / np.sqrt(12.0)
     bucket = differences.t // bucket_ns
     label, start = np.unique(bucket, return_index=True)
     row = np.searchsorted(label, bucket)
     error = differences.error
+    rounding = _medians(np.broadcast_to(resolution, error.shape) / np.sqrt(12.0), row, start)
     middle = _medians(error, row, start)
     scale = 1.4826 * _medians(np.abs(error - middle[row]), row, start)
     kept = np.abs(error - middle[row]) <= 3.5 * np.maximum(scale, rounding)[row]

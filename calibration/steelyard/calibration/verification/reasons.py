@@ -79,7 +79,8 @@ def due(legal: LegalStatus, dates: DueDates, estimate: ErrorEstimate | None, day
         "" if event is None else f" after {_event_name(event.certificate, event.id)} of {event.completed.isoformat()}"
     )
     distance = (day - today).days
-    when = f"in {distance} days" if distance > 0 else "today" if distance == 0 else f"{-distance} days ago"
+    span = "1 day" if abs(distance) == 1 else f"{abs(distance)} days"
+    when = f"in {span}" if distance > 0 else "today" if distance == 0 else f"{span} ago"
     verb = "falls" if distance >= 0 else "fell"
     known = "" if estimate is None else f" {quiet(legal.instrument, estimate)}"
     return f"Verification of {legal.instrument} {verb} due on {day.isoformat()}, {when}: {months}{last} ({law}).{known}"

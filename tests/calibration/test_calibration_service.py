@@ -1,0 +1,473 @@
+"""The service over whole fleets: the right orders for the right reasons, restarts, repetition, faults."""
+
+import logging
+import threading
+import time
+from dataclasses import replace
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from calibration.cases import DAY_NS, event, legal, ns, point
+from calibration.memory_ports import MemoryStores, PowerCut
+
+from steelyard.calibration.daemon import run_calibration
+from steelyard.calibration.errors import OrderChanged, OrderExists
+from steelyard.calibration.service import CalibrationService
+from steelyard.calibration.settings import CalibrationSettings
+from steelyard.calibration.verification.assessment import InstrumentStatus
+from steelyard.calibration.verification.classes import electricity_meter, weighing_instrument
+from steelyard.calibration.verification.events import Decision, EventKind
+from steelyard.calibration.verification.observations import ObservationSource, ReferencePair
+from steelyard.calibration.verification.regime import Regime
+from steelyard.calibration.verification.roles import Role
+from steelyard.calibration.verification.work_orders import OrderState, transition
+from steelyard.contracts.clock import SystemClock
+from steelyard.contracts.registry import Channel, Instrument, InstrumentKind
+
+NOW = ns(2026, 11, 21)
+TODAY = date(2026, 11, 21)
+DAYS = 730
+STEP_NS = 6 * 3600 * 10**9
+START = NOW - DAYS * DAY_NS
+T = START + np.arange(DAYS * 4, dtype=np.int64) * STEP_NS
+YEARS_BEFORE_NOW = (T - NOW) / (365.25 * DAY_NS)
+
+
+def instrument(name, kind, gateway="gw-1"):
+    return Instrument(
+        id=name, organization="hengyuan", gateway=gateway, name=name, kind=kind, profile="p", serial="1",
+        location="hall", accuracy_class="1",
+    )  # fmt: skip
+
+
+def channel(name, quantity, unit, resolution):
+    return Channel(instrument=name, id=quantity, quantity=quantity, unit=unit, resolution=resolution)
+
+
+class Fleet:
+    """A small fleet with two years of readings, four a day."""
+
+    def __init__(self, seed=1):
+        self.stores = MemoryStores.empty()
+        self.rng = np.random.default_rng(seed)
+
+    def service(self, **settings):
+        return CalibrationService(
+            registry=self.stores.registry,
+            verification=self.stores.verification,
+            orders=self.stores.orders,
+            readings=self.stores.readings,
+            settings=CalibrationSettings(**settings),
+        )
+
+    def add(self, name, kind, quantity, unit, resolution, status, *events):
+        registry = self.stores.registry
+        registry.instrument_list.append(instrument(name, kind))
+        registry.channel_list.append(channel(name, quantity, unit, resolution))
+        registry.legal[name] = status
+        self.stores.add_events(events)
+
+    def transmitter(self, name, error):
+        """A pressure transmitter (MPE 0.008 MPa) with its reference gauge; `error` in MPE at each of `T`."""
+        gauge = name.replace("pt", "pg")
+        status = legal(instrument=name, regime=Regime.VOLUNTARY, months=24)
+        at = TODAY - timedelta(days=400)
+        left = float(np.interp(-400 / 365.25, YEARS_BEFORE_NOW, error)) * 0.008
+        certificate = event(at, point(0.8, left), instrument=name, kind=EventKind.CALIBRATION, decision=Decision.NONE)
+        self.add(name, InstrumentKind.PRESSURE_TRANSMITTER, "pressure", "MPa", 0.0001, status, certificate)
+        reference = legal(instrument=gauge, regime=Regime.VOLUNTARY, months=24)
+        own = event(at, point(0.8, 0.0001, expanded=0.0004), instrument=gauge, kind=EventKind.CALIBRATION)
+        self.add(gauge, InstrumentKind.PRESSURE_GAUGE, "pressure", "MPa", 0.0001, reference, own)
+        process = 0.8 + 0.1 * np.sin(2 * np.pi * np.arange(T.size) / 4.0) + self.rng.normal(0, 0.02, T.size)
+        self._pair(name, gauge, "pressure", process, error * 0.008, 0.0002, 0.00005, 0.0008, relative=False)
+
+    def meter(self, name, error_percent):
+        """A class 1 feeder meter with its check meter; `error_percent` at each of `T`."""
+        check = f"{name}c"
+        status = legal(
+            instrument=name, months=96, channel="power_total", mpe=electricity_meter(1.0, unit="W"),
+            range_low=0.0, range_high=150_000.0,
+        )  # fmt: skip
+        at = TODAY - timedelta(days=740)
+        verified = event(at, point(60_000.0, 0.05, unit="%", expanded=0.1), instrument=name)
+        self.add(name, InstrumentKind.ELECTRICITY_METER, "power_total", "W", 1.0, status, verified)
+        own = replace(status, instrument=check, mpe=electricity_meter(0.2, unit="W"))
+        checked = event(at, point(60_000.0, 0.01, unit="%", expanded=0.04), instrument=check)
+        self.add(check, InstrumentKind.ELECTRICITY_METER, "power_total", "W", 1.0, own, checked)
+        load = 40_000.0 * (1.0 + 0.5 * np.sin(2 * np.pi * np.arange(T.size) / 28.0))
+        load[::29] = 500.0
+        self._pair(name, check, "power_total", load, load * error_percent / 100.0, 20.0, 5.0, 0.08, relative=True)
+
+    def scale(self, name, verified):
+        status = legal(instrument=name, channel="gross", mpe=weighing_instrument("III", interval=1.0, unit="kg"))
+        points = [point(load, 0.1, unit="kg", expanded=0.16) for load in (500.0, 1500.0, 3000.0)]
+        passed = event(verified, *points, instrument=name)
+        self.add(name, InstrumentKind.WEIGHING_INSTRUMENT, "gross", "kg", 1.0, status, passed)
+        self.stores.registry.channel_list.append(channel(name, "seal_openings", "1", 1.0))
+
+    def _pair(self, name, other, quantity, process, error, noise, own_noise, expanded, *, relative):
+        readings = self.stores.readings
+        # The gateway reads its instruments one after the other: milliseconds apart.
+        readings.put(name, quantity, T, process + error + self.rng.normal(0, noise, T.size))
+        readings.put(other, quantity, T + 4_000_000, process + self.rng.normal(0, own_noise, T.size))
+        self.stores.registry.pairs.append(
+            ReferencePair(
+                instrument=name,
+                channel=quantity,
+                reference_instrument=other,
+                reference_channel=quantity,
+                expanded_uncertainty=expanded,
+                relative=relative,
+            )
+        )
+
+    def wandering(self, size):
+        return np.cumsum(self.rng.normal(0.0, size / np.sqrt(365.25 * 4), T.size))
+
+    def orders(self):
+        return {(one.instrument, one.trigger.value): one for one in self.stores.orders.orders.values()}
+
+
+def story(seed=1):
+    """The demonstration's story: one drifts, one jumped, one is due, the others are quiet."""
+    fleet = Fleet(seed)
+    fleet.transmitter("pt-h-01", 0.18 + 0.01 * YEARS_BEFORE_NOW + fleet.wandering(0.02))
+    drift = np.maximum(0.0, 0.85 + 0.9131 * YEARS_BEFORE_NOW)
+    fleet.transmitter("pt-h-02", drift + fleet.wandering(0.004))
+    fleet.transmitter("pt-l-01", -0.15 + fleet.wandering(0.02))
+    fleet.meter("em-h-01", 0.1 + fleet.wandering(0.02))
+    fleet.meter("em-h-02", -0.12 + fleet.wandering(0.02))
+    jump = np.where(YEARS_BEFORE_NOW > -40 / 365.25, 1.5, 0.0)
+    fleet.meter("em-h-03", 0.06 + jump + fleet.wandering(0.02))
+    fleet.scale("ws-l-01", TODAY - timedelta(days=120))
+    fleet.scale("ws-l-02", date(2025, 12, 11))
+    fleet.scale("ws-l-03", TODAY - timedelta(days=180))
+    return fleet
+
+
+@pytest.mark.parametrize("seed", range(1, 7))
+def test_the_story_gives_its_three_orders_and_no_other(seed):
+    fleet = story(seed)
+    summary = fleet.service().run_once(NOW)
+    assert summary.problems == ()
+    assert set(fleet.orders()) == {("pt-h-02", "drift"), ("em-h-03", "jump"), ("ws-l-02", "due")}
+    latest = fleet.stores.verification.latest_assessments()
+    words = {name: one.status for name, one in latest.items() if one.status is not InstrumentStatus.VALID}
+    assert words == {
+        "pt-h-02": InstrumentStatus.DRIFTING,
+        "em-h-03": InstrumentStatus.JUMPED,
+        "ws-l-02": InstrumentStatus.DUE_SOON,
+    }
+
+
+def test_the_orders_explain_themselves_with_numbers():
+    fleet = story()
+    fleet.service().run_once(NOW)
+    drift, jump, due = (fleet.orders()[key] for key in (("pt-h-02", "drift"), ("em-h-03", "jump"), ("ws-l-02", "due")))
+    assert drift.evidence[0].error == pytest.approx(0.85 * 0.008, abs=0.0008)
+    assert drift.evidence[0].rate_per_year == pytest.approx(0.91 * 0.008, rel=0.4)
+    assert TODAY < drift.due_date < TODAY + timedelta(days=60)  # the true crossing
+    assert "MPE in use is ±0.00800 MPa" in drift.reason
+    assert jump.cause in {"jump:2026-10-12", "jump:2026-10-13"}  # it came at noon of the 12th
+    assert jump.evidence[0].error == pytest.approx(1.56, abs=0.12)
+    assert jump.evidence[0].probability_out_of_tolerance > 0.999
+    assert due.due_date == date(2026, 12, 11)
+    assert "in 20 days" in due.reason
+    assert {entry.action for entry in fleet.stores.orders.audit} == {"raise"}
+
+
+def test_the_estimates_cover_the_truth():
+    fleet = story()
+    fleet.service().run_once(NOW)
+    latest = fleet.stores.verification.latest_assessments()
+    for name, truth in {"pt-h-02": 0.0068, "em-h-03": 1.56, "pt-h-01": 0.00144, "em-h-01": 0.1}.items():
+        found = latest[name].estimate
+        assert found is not None
+        assert abs(found.error - truth) < 3.0 * found.standard_uncertainty + 0.05 * found.mpe_upper
+
+
+def test_two_years_of_backlog_take_a_second_and_idling_next_to_nothing():
+    fleet = story()
+    service = fleet.service()
+    begin = time.process_time()
+    service.run_once(NOW)
+    backlog = time.process_time() - begin
+    calls = fleet.stores.readings.calls
+    begin = time.process_time()
+    summary = service.run_once(NOW + 5 * 10**9)
+    assert (summary.observations, summary.assessed, summary.raised) == (0, 0, 0)
+    assert fleet.stores.readings.calls == calls
+    assert time.process_time() - begin < 0.2
+    assert backlog < 4.0
+
+
+def test_run_again_or_restarted_it_changes_nothing():
+    fleet = story()
+    fleet.service().run_once(NOW)
+    orders, observations = dict(fleet.stores.orders.orders), list(fleet.stores.verification.observation_list)
+    audit = list(fleet.stores.orders.audit)
+    latest = dict(fleet.stores.verification.latest_assessments())
+    again = fleet.service()
+    again.run_once(NOW)
+    again.run_once(NOW)
+    assert fleet.stores.orders.orders == orders
+    assert fleet.stores.orders.audit == audit
+    assert fleet.stores.verification.observation_list == observations
+    assert fleet.stores.verification.latest_assessments() == latest
+
+
+def test_history_that_arrives_bit_by_bit_ends_in_the_same_estimates():
+    at_once, bit_by_bit = story(), story()
+    at_once.service().run_once(NOW)
+    service = bit_by_bit.service()
+    for day in [*range(0, DAYS, 40), DAYS]:
+        bit_by_bit.stores.readings.until_ns = START + day * DAY_NS + 7 * 3600 * 10**9
+        service.run_once(NOW)
+    expected = at_once.stores.verification.latest_assessments()
+    found = bit_by_bit.stores.verification.latest_assessments()
+    assert {name: one.status for name, one in found.items()} == {name: one.status for name, one in expected.items()}
+    for name, one in expected.items():
+        assert (found[name].estimate is None) == (one.estimate is None)
+        if one.estimate is not None:
+            assert found[name].estimate.error == pytest.approx(one.estimate.error, rel=1e-9)
+    assert set(bit_by_bit.orders()) == set(at_once.orders())
+    assert bit_by_bit.orders()["pt-h-02", "drift"].due_date - at_once.orders()["pt-h-02", "drift"].due_date < timedelta(
+        14
+    )
+
+
+@pytest.mark.parametrize("appends", range(0, 40, 3))
+def test_killed_between_any_two_transactions_it_goes_on(appends):
+    fleet = story()
+    fleet.stores.verification.appends_until_power_cut = appends
+    try:
+        fleet.service().run_once(NOW)
+    except PowerCut:
+        fleet.stores.verification.appends_until_power_cut = None
+        fleet.service().run_once(NOW)
+    whole = story()
+    whole.service().run_once(NOW)
+    assert fleet.stores.verification.cursor_map == whole.stores.verification.cursor_map
+    assert set(fleet.stores.verification.observation_list) == set(whole.stores.verification.observation_list)
+    assert len(fleet.stores.verification.observation_list) == len(whole.stores.verification.observation_list)
+    assert set(fleet.orders()) == set(whole.orders())
+
+
+def test_a_passed_verification_withdraws_the_order_it_answers():
+    fleet = story()
+    service = fleet.service()
+    service.run_once(NOW)
+    fleet.stores.add_events([event(TODAY, point(500.0, 0.1, unit="kg", expanded=0.16), instrument="ws-l-02")])
+    summary = service.run_once(NOW + 10**9)
+    assert (summary.withdrawn, summary.raised) == (1, 0)
+    assert fleet.orders()["ws-l-02", "due"].state is OrderState.WITHDRAWN
+    assert fleet.stores.orders.audit[-1].action == "transition"
+    assert "ws-l-02-2026-11-21" in fleet.stores.orders.audit[-1].why
+    assert fleet.stores.verification.latest_assessments()["ws-l-02"].status is InstrumentStatus.VALID
+
+
+def test_an_adjustment_withdraws_drift_and_jump():
+    fleet = story()
+    service = fleet.service()
+    service.run_once(NOW)
+    adjusted = event(
+        TODAY, point(0.8, 0.0068, 0.0), instrument="pt-h-02", kind=EventKind.CALIBRATION, decision=Decision.NONE
+    )
+    repaired = event(
+        TODAY, point(60_000.0, 1.55, 0.02, unit="%", expanded=0.1), instrument="em-h-03", kind=EventKind.AFTER_REPAIR
+    )
+    fleet.stores.add_events([adjusted, repaired])
+    assert service.run_once(NOW + 10**9).withdrawn == 2
+    latest = fleet.stores.verification.latest_assessments()
+    assert latest["pt-h-02"].estimate.error == pytest.approx(0.0, abs=0.001)
+    assert latest["em-h-03"].estimate.jump is None
+    assert {latest[name].status for name in ("pt-h-02", "em-h-03")} == {InstrumentStatus.VALID}
+
+
+def test_an_order_that_people_have_taken_up_is_theirs():
+    fleet = story()
+    service = fleet.service()
+    service.run_once(NOW)
+    order = fleet.orders()["ws-l-02", "due"]
+    change = transition(order, to=OrderState.APPROVED, who="olga", role=Role.OWNER, why="", at_ns=NOW)
+    fleet.stores.orders.update_order(change.order, change.audit)
+    fleet.stores.add_events([event(TODAY, instrument="ws-l-02")])
+    assert service.run_once(NOW + 10**9).withdrawn == 0
+    assert fleet.orders()["ws-l-02", "due"].state is OrderState.APPROVED
+
+
+def test_a_cancelled_cause_is_not_raised_again():
+    fleet = story()
+    fleet.service().run_once(NOW)
+    order = fleet.orders()["em-h-03", "jump"]
+    change = transition(order, to=OrderState.CANCELLED, who="olga", role=Role.OWNER, why="rewired", at_ns=NOW)
+    fleet.stores.orders.update_order(change.order, change.audit)
+    assert fleet.service().run_once(NOW + DAY_NS).raised == 0
+
+
+def test_a_date_comes_by_itself():
+    fleet = Fleet()
+    fleet.scale("ws-1", date(2025, 12, 31))
+    service = fleet.service()
+    assert service.run_once(NOW).raised == 0
+    assert service.run_once(NOW + 10 * DAY_NS).raised == 1
+    assert service.run_once(NOW + 60 * DAY_NS).raised == 0
+    assert fleet.stores.verification.latest_assessments()["ws-1"].status is InstrumentStatus.OVERDUE
+
+
+def sealed(count, fleet=None):
+    if fleet is None:
+        fleet = Fleet()
+        fleet.scale("ws-1", TODAY - timedelta(days=90))
+    t = np.array([NOW - DAY_NS * (10 - len(count)) + i for i in range(len(count))], np.int64)
+    fleet.stores.readings.put("ws-1", "seal_openings", t, np.asarray(count, float))
+    return fleet
+
+
+def test_an_opened_seal_raises_an_order_until_it_is_verified_again():
+    fleet = sealed([2.0])
+    service = fleet.service()
+    assert service.run_once(NOW).raised == 0
+    sealed([2.0, 3.0], fleet)
+    assert service.run_once(NOW + 1).raised == 1
+    assert fleet.orders()["ws-1", "seal_broken"].cause == "seal:3"
+    assert service.run_once(NOW + DAY_NS).raised == 0
+    assert fleet.service().run_once(NOW + DAY_NS).withdrawn == 0
+    assert fleet.stores.verification.latest_assessments()["ws-1"].status is InstrumentStatus.SEAL_BROKEN
+    sealed([2.0, 3.0, 4.0], fleet)
+    assert service.run_once(NOW + DAY_NS + 1).joined == 1
+    fleet.stores.add_events([event(TODAY, instrument="ws-1")])
+    assert service.run_once(NOW + DAY_NS + 2).withdrawn == 1
+
+
+def test_a_seal_opened_on_the_day_of_its_verification_is_the_verifiers():
+    fleet = sealed([2.0])
+    service = fleet.service()
+    service.run_once(NOW)
+    fleet.stores.add_events([event(TODAY, instrument="ws-1")])
+    sealed([2.0, 3.0], fleet)
+    assert service.run_once(NOW + 1).raised == 0
+
+
+def test_killed_before_a_seal_order_is_stored_it_is_stored_after():
+    fleet = sealed([2.0])
+    fleet.service().run_once(NOW)
+    sealed([2.0, 3.0], fleet)
+    fleet.stores.orders.power_cut = True
+    with pytest.raises(PowerCut):
+        fleet.service().run_once(NOW + 1)
+    fleet.stores.orders.power_cut = False
+    assert fleet.service().run_once(NOW + 2).raised == 1
+
+
+def test_what_a_failed_run_has_learnt_is_acted_on_by_the_next():
+    fleet = story()
+    service = fleet.service()
+    service.run_once(NOW)
+    fleet.stores.add_events([event(TODAY, instrument="ws-l-02")])
+    fleet.stores.readings.until_ns = None
+    original = fleet.stores.orders.open_orders
+    fleet.stores.orders.open_orders = lambda: (_ for _ in ()).throw(PowerCut())
+    with pytest.raises(PowerCut):
+        service.run_once(NOW + 1)
+    fleet.stores.orders.open_orders = original
+    assert service.run_once(NOW + 2).withdrawn == 1
+
+
+def test_a_fault_in_one_instruments_data_does_not_stop_the_others(caplog):
+    fleet = story()
+    bad = event(date(2026, 1, 1), point(0.8, 0.001, unit="bar"), instrument="pt-h-01")
+    fleet.stores.add_events([bad])
+    fleet.stores.registry.legal["em-h-01"] = replace(
+        fleet.stores.registry.legal["em-h-01"], range_low=None, range_high=None
+    )
+    service = fleet.service()
+    with caplog.at_level(logging.INFO):
+        summary = service.run_once(NOW)
+        service.run_once(NOW + 1)
+    assert len(summary.problems) == 2
+    assert any("pt-h-01" in text and "unit" in text for text in summary.problems)
+    assert any("em-h-01" in text and "range_high" in text for text in summary.problems)
+    assert set(fleet.orders()) == {("pt-h-02", "drift"), ("em-h-03", "jump"), ("ws-l-02", "due")}
+    assert len([record for record in caplog.records if "cannot assess" in record.message]) == 2
+    assert fleet.stores.verification.latest_assessments()["pt-h-01"].estimate is None
+
+
+def test_a_mended_fault_is_reported_as_gone(caplog):
+    fleet = story()
+    whole = fleet.stores.registry.channel_list
+    fleet.stores.registry.channel_list = [one for one in whole if one.instrument != "pt-h-01"]
+    service = fleet.service()
+    assert "not registered" in service.run_once(NOW).problems[0]
+    fleet.stores.registry.channel_list = whole
+    with caplog.at_level(logging.INFO):
+        assert service.run_once(NOW + 1).problems == ()
+    assert "can be assessed again" in caplog.text
+
+
+def test_an_instrument_without_any_observation_says_so():
+    fleet = Fleet()
+    fleet.add("ws-1", InstrumentKind.WEIGHING_INSTRUMENT, "gross", "kg", 1.0, legal(instrument="ws-1", channel="gross"))
+    fleet.stores.registry.legal["gone"] = legal(instrument="gone")
+    service = fleet.service()
+    service.run_once(NOW)
+    latest = fleet.stores.verification.latest_assessments()
+    assert set(latest) == {"ws-1"}
+    assert (latest["ws-1"].estimate, latest["ws-1"].status) == (None, InstrumentStatus.UNVERIFIED)
+    assert "Nothing is known" in latest["ws-1"].reason
+    del fleet.stores.registry.legal["ws-1"]
+    assert service.run_once(NOW + 1).assessed == 0
+
+
+def test_observations_of_both_sources_are_on_record():
+    fleet = story()
+    fleet.service().run_once(NOW)
+    sources = {one.source for one in fleet.stores.verification.observation_list}
+    assert sources == {ObservationSource.CERTIFICATE, ObservationSource.REFERENCE_PAIR}
+
+
+def test_somebody_faster_is_no_error(caplog):
+    fleet = story()
+
+    def taken(order, audit):
+        raise OrderExists("id", order.id, "somebody was faster")
+
+    def changed(order, audit):
+        raise OrderChanged("revision", order.revision, "read it again")
+
+    add_order = fleet.stores.orders.add_order
+    fleet.stores.orders.add_order = taken
+    service = fleet.service()
+    assert service.run_once(NOW).raised == 0
+    fleet.stores.orders.add_order = add_order
+    assert service.run_once(NOW + DAY_NS).raised == 3
+    fleet.stores.orders.update_order = changed
+    fleet.stores.add_events([event(TODAY, instrument="ws-l-02")])
+    assert service.run_once(NOW + DAY_NS + 1).withdrawn == 0
+
+
+class Failing:
+    """A service whose stores are away for a while."""
+
+    def __init__(self, fleet, failures, stop):
+        self.inner, self.failures, self.stop, self.runs = fleet.service(), failures, stop, 0
+
+    def run_once(self, now_ns):
+        self.runs += 1
+        if self.runs <= self.failures:
+            raise ConnectionError("the records are away")
+        if self.runs == self.failures + 2:
+            self.stop.set()
+        return self.inner.run_once(NOW)
+
+
+def test_the_daemon_outlives_its_stores_and_says_so_once(caplog):
+    stop = threading.Event()
+    failing = Failing(story(), 3, stop)
+    with caplog.at_level(logging.INFO):
+        run_calibration(failing, CalibrationSettings(period_s=0.1), SystemClock(), stop)
+    assert failing.runs == 5
+    assert caplog.text.count("run failed") == 1
+    assert "running again" in caplog.text
+    assert "work orders: 3 raised" in caplog.text

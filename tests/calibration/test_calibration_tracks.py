@@ -1,0 +1,202 @@
+"""Which observations count, and how large they are in units of the MPE."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from calibration.cases import event, legal, ns, point
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steelyard.calibration.errors import LegalDataError, MpeError, ObservationError
+from steelyard.calibration.tracks import InstrumentRecord, build_track, limits_of
+from steelyard.calibration.verification.certificates import certificate_observations
+from steelyard.calibration.verification.classes import weighing_instrument
+from steelyard.calibration.verification.events import EventKind
+from steelyard.calibration.verification.mpe import Absolute, MaximumPermissibleError, Relative
+from steelyard.calibration.verification.observations import (
+    ErrorObservation,
+    ObservationSource,
+    ObservationStage,
+    ReferencePair,
+)
+
+PAIR = ReferencePair(
+    instrument="pt-1",
+    channel="pressure",
+    reference_instrument="pg-1",
+    reference_channel="pressure",
+    expanded_uncertainty=0.0016,
+)
+
+
+def daily(t_ns, error, *, test_point=0.8, u=0.0001, unit="MPa", channel="pressure"):
+    return ErrorObservation(
+        instrument="pt-1",
+        channel=channel,
+        t_ns=t_ns,
+        error=error,
+        standard_uncertainty=u,
+        test_point=test_point,
+        unit=unit,
+        source=ObservationSource.REFERENCE_PAIR,
+    )
+
+
+def record(*events, observations=(), pair=None, status=None):
+    status = status or legal()
+    from_events = [one for e in events for one in certificate_observations(e, status, utc_offset_minutes=480)]
+    return InstrumentRecord(
+        legal=status,
+        kind="pressure_transmitter",
+        pair=pair,
+        events=events,
+        observations=(*from_events, *observations),
+    )
+
+
+def track(*events, **more):
+    built = build_track(record(*events, **more))
+    assert built is not None
+    return built
+
+
+def test_an_instrument_never_observed_has_no_track():
+    assert build_track(record()) is None
+    assert build_track(record(event(date(2026, 1, 1)))) is None
+
+
+def test_errors_become_parts_of_the_mpe():
+    built = track(event(date(2026, 1, 1), point(0.8, 0.004)))
+    assert built.error == pytest.approx((0.5,))
+    assert built.noise == pytest.approx((0.0006 / 0.008,))
+
+
+def test_the_point_nearest_to_its_limit_stands_for_the_instrument():
+    first = event(date(2025, 1, 1), point(0.4, 0.001), point(0.8, 0.002), point(1.2, 0.003))
+    second = event(date(2026, 1, 1), point(0.4, -0.005), point(0.8, 0.002), point(1.2, 0.003))
+    built = track(first, second)
+    assert built.last.test_point == 0.4
+    assert built.error == pytest.approx((0.125, -0.625))
+
+
+def test_with_a_pair_the_working_point_stands_for_the_instrument():
+    certificate = event(date(2026, 1, 1), point(0.4, -0.005), point(0.8, 0.002))
+    built = track(certificate, observations=[daily(ns(2026, 1, 5), 0.0021, test_point=0.9)], pair=PAIR)
+    assert built.error == pytest.approx((0.25, 0.2625))
+    assert built.pair == (False, True)
+    assert built.reference == pytest.approx(0.1)
+
+
+def test_pair_observations_count_only_while_the_pair_is_registered():
+    seen = [daily(ns(2026, 1, 5), 0.002)]
+    assert build_track(record(observations=seen)) is None
+    assert track(observations=seen, pair=PAIR).pair == (True,)
+
+
+def test_observations_of_another_channel_do_not_count():
+    assert build_track(record(observations=[daily(ns(2026, 1, 5), 0.1, channel="energy")], pair=PAIR)) is None
+
+
+def test_an_adjustment_is_two_observations_and_a_reset():
+    built = track(event(date(2026, 1, 1), point(0.8, 0.007, 0.001)), event(date(2026, 6, 1), point(0.8, 0.002)))
+    assert built.error == pytest.approx((0.875, 0.125, 0.25))
+    assert built.adjusted == (False, True, False)
+
+
+def test_a_repair_resets_even_without_as_found():
+    repaired = event(date(2026, 6, 1), point(0.8, None, 0.001), kind=EventKind.AFTER_REPAIR)
+    built = track(event(date(2026, 1, 1), point(0.8, 0.002)), repaired)
+    assert built.adjusted == (False, True)
+
+
+def test_a_first_certificate_is_no_adjustment():
+    assert track(event(date(2026, 1, 1), point(0.8, None, 0.001))).adjusted == (False,)
+
+
+def test_the_day_of_an_adjustment_belongs_to_the_certificate():
+    adjusted = event(date(2026, 6, 1), point(0.8, 0.007, 0.001))
+    seen = [daily(ns(2026, 5, 30), 0.007), daily(ns(2026, 6, 1, 9), 0.004), daily(ns(2026, 6, 3), 0.001)]
+    built = track(adjusted, observations=seen, pair=PAIR)
+    assert len(built.t) == 4
+    assert built.pair == (True, False, False, True)
+
+
+def test_a_silent_certificate_is_taken_at_the_largest_lawful_uncertainty():
+    built = track(event(date(2026, 1, 1), point(0.8, 0.002, expanded=None)))
+    assert built.noise == pytest.approx((1.0 / 6.0,))
+
+
+def test_asymmetric_limits_are_centred():
+    status = legal(mpe=MaximumPermissibleError(unit="km", rule=Relative(percent=1.0, lower_percent=4.0), source="t"))
+    built = build_track(record(event(date(2026, 1, 1), point(10.0, 0.1, unit="km")), status=status))
+    assert built is not None
+    assert built.error == pytest.approx((1.0,))
+    assert built.expected == pytest.approx(0.6)
+
+
+def test_relative_errors_meet_relative_limits():
+    mpe = MaximumPermissibleError(unit="W", rule=Relative(percent=1.0), source="t", in_use_factor=2.0)
+    seen = daily(ns(2026, 1, 1), 0.5, test_point=-40_000.0, unit="%")
+    assert limits_of(mpe, seen) == pytest.approx((-1.0, 1.0))
+    assert limits_of(mpe, seen, in_use=True) == pytest.approx((-2.0, 2.0))
+    assert limits_of(mpe, replace(seen, unit="W", error=200.0)) == pytest.approx((-400.0, 400.0))
+
+
+def test_percent_of_humidity_is_not_percent_of_a_value():
+    mpe = MaximumPermissibleError(unit="%", rule=Absolute(limit=3.0), source="t")
+    assert limits_of(mpe, daily(0, 1.0, test_point=50.0, unit="%")) == (-3.0, 3.0)
+
+
+def test_another_unit_is_refused():
+    with pytest.raises(ObservationError, match="unit"):
+        limits_of(legal().mpe, daily(0, 1.0, unit="bar"))
+    with pytest.raises(LegalDataError, match="unit"):
+        certificate_observations(event(date(2026, 1, 1), point(0.8, 0.1, unit="bar")), legal(), utc_offset_minutes=0)
+
+
+def test_a_point_where_the_mpe_is_silent_is_refused():
+    status = legal(mpe=weighing_instrument("III", interval=1.0, unit="kg"))
+    with pytest.raises(MpeError, match="zones reach"):
+        build_track(record(event(date(2026, 1, 1), point(20_000.0, 0.5, unit="kg")), status=status))
+
+
+@given(st.permutations(range(6)))
+def test_the_order_of_the_record_is_irrelevant(order):
+    seen = [daily(ns(2026, 1, 2 + i), 0.001 * i) for i in range(6)]
+    certificate = event(date(2026, 1, 4), point(0.8, 0.004, 0.0))
+    straight = record(certificate, observations=seen, pair=PAIR)
+    shuffled = replace(straight, observations=(*[seen[i] for i in order], *straight.observations[:2]))
+    assert build_track(straight) == build_track(shuffled)
+
+
+def test_a_certificate_names_its_points_stages_and_source():
+    status = legal()
+    both = certificate_observations(event(date(2026, 1, 1), point(0.8, 0.004, 0.0)), status, utc_offset_minutes=480)
+    assert [one.stage for one in both] == [ObservationStage.AS_FOUND, ObservationStage.AS_LEFT]
+    assert {one.event for one in both} == {"pt-1-2026-01-01"}
+    assert both[0].t_ns == ns(2026, 1, 1, 4)
+    assert both[0].standard_uncertainty == pytest.approx(0.0006)
+    untouched = certificate_observations(
+        event(date(2026, 1, 1), point(0.8, 0.004, 0.004)), status, utc_offset_minutes=0
+    )
+    assert len(untouched) == 1
+    check = event(date(2026, 1, 1), point(0.8, 0.004), kind=EventKind.INTERMEDIATE_CHECK)
+    (found,) = certificate_observations(check, status, utc_offset_minutes=0)
+    assert found.source is ObservationSource.INTERMEDIATE_CHECK
+
+
+@pytest.mark.parametrize("bad", [{"error": float("nan")}, {"standard_uncertainty": 0.0}, {"test_point": float("inf")}])
+def test_an_observation_holds_numbers_and_never_a_zero_uncertainty(bad):
+    values = {"t_ns": 0, "error": 0.1}
+    seen = daily(**values)
+    with pytest.raises(ObservationError):
+        replace(seen, **bad)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"expanded_uncertainty": 0.0}, {"coverage_factor": float("nan")}, {"reference_instrument": "pt-1"}]
+)
+def test_a_reference_has_an_uncertainty_and_is_another_instrument(bad):
+    with pytest.raises(ObservationError):
+        replace(PAIR, **bad)
