@@ -280,6 +280,15 @@ def test_a_cleared_status_says_nothing(bench: Bench) -> None:
     assert bench.acknowledged == [1]
 
 
+def test_messages_that_the_broker_dropped_are_said_when_their_number_grows(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    for payload in (b"0", b"5", b"5", b"garbage", b"0", b"2"):
+        bench.take(bench.message(payload, topic="$SYS/broker/publish/messages/dropped"))
+    assert [record.getMessage().split()[4] for record in caplog.records] == ["5", "2"]
+    assert bench.reasons() == []
+
+
 def test_receipts_wait_while_the_broker_is_away_and_one_is_enough_then(bench: Bench) -> None:
     bench.connected = False
     for seq in range(1, 50):

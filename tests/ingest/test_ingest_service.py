@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,16 @@ from typing import Any
 import msgspec
 import pytest
 
+from steelyard.contracts.clock import SystemClock
 from steelyard.contracts.identifiers import BootId, ChannelId, GatewayId, InstrumentId
 from steelyard.contracts.topics import frame_topic
 from steelyard.ingest.errors import IngestKeyError
-from steelyard.ingest.service import run_ingest
+from steelyard.ingest.health import HealthBook
+from steelyard.ingest.registrar import Registrar
+from steelyard.ingest.service import Ingest, run_ingest
+from steelyard.ingest.settings import load_key
 from steelyard.storage.errors import StorageError
-from steelyard.storage.ledger import LedgerReader, verify_ledger
+from steelyard.storage.ledger import Ledger, LedgerReader, verify_ledger
 from steelyard.storage.readings.opening import open_readings
 from steelyard.storage.records.opening import open_records
 
@@ -270,6 +275,43 @@ def test_two_boots_are_two_streams(mosquitto: Any, house: Any, running: Any, gat
             ("00000001", 1),
             ("00000002", 1),
         ]
+
+
+def test_the_counters_say_what_became_of_every_frame(
+    mosquitto: Any, house: Any, gateway_double: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    caplog.set_level(logging.INFO, logger="steelyard.ingest")
+    monkeypatch.setattr("steelyard.ingest.service.REPORT_S", 0.1)
+    house.register(GATEWAY)
+    settings = house.settings(mosquitto.port)
+    stop = threading.Event()
+    health = HealthBook()
+    with Ledger(house.ledger_path) as ledger, open_records(house.records_url) as records:
+        registrar = Registrar(records, health, SystemClock(), settings.ingest)
+        ingest = Ingest(settings, SystemClock(), load_key(settings.ingest.key), ledger, registrar, health)
+        thread = threading.Thread(target=ingest.run, args=(stop,))
+        thread.start()
+        try:
+            with gateway_double(mosquitto.port, GATEWAY) as gateway:
+                gateway.deliver(house.message(GATEWAY, 1), upto=1)
+                before = ingest.snapshot().duplicates
+                gateway.send(
+                    house.message(GATEWAY, 1), house.message(GATEWAY, 1, value=1.0), b"bad", house.message(GATEWAY, 2)
+                )
+                gateway.wait_for_receipt(2)
+                eventually(lambda: ingest.snapshot().view_lag == 0)
+                now = ingest.snapshot()
+        finally:
+            stop.set()
+            thread.join(20)
+    assert (now.accepted, now.readings, now.duplicates - before, now.conflicts) == (2, 4, 1, 1)
+    assert now.quarantined == {"malformed envelope": 1}
+    assert now.received == now.accepted + now.duplicates + now.conflicts + 1
+    assert now.ledger_size == 2
+    assert now.receipts >= 2
+    assert now.batches >= 2
+    assert "2 new with 4 readings" in caplog.text
 
 
 def test_a_missing_key_ends_ingest_with_the_remedy(house: Any) -> None:

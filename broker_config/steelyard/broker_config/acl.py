@@ -2,10 +2,10 @@
 
 A client is who its certificate says (`use_identity_as_username`). A gateway's common name is
 `<organization>/<gateway>`: exactly the two topic levels that are its own, so one pattern with `%u` serves all
-gateways and nothing has to be reloaded when one is added. MQTT lets a user name hold a `/`, which is a danger only where
-a single identifier could hold one; both parts come from the one grammar of `contracts.identifiers`, which has none, and
-a name with no slash or two leads to a topic that nobody reads. Mosquitto itself refuses names with `+` or `#` where
-patterns are in use.
+gateways and nothing has to be reloaded when one is added. MQTT lets a user name hold a `/`, which is a danger only
+where a single identifier could hold one; both parts come from the one grammar of `contracts.identifiers`, which has
+none, and a name with no slash or two leads to a topic that nobody reads. Mosquitto itself refuses names with `+` or
+`#` where patterns are in use.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from steelyard.contracts.topics import Party, acl_rules
 
 INGEST_IDENTITY = "ingest"
 """Common name of ingest's certificate; as it has no slash, no gateway can have it."""
+
+DROPPED_TOPIC = "$SYS/broker/publish/messages/dropped"
+"""Where Mosquitto says how many messages it has dropped because a queue was full."""
 
 LONGEST_NAME = 64
 """RFC 5280, appendix A.1 (ub-common-name): characters in a common name."""
@@ -47,5 +50,5 @@ def acl_file() -> str:
     lines += [f"pattern {rule.access} {rule.pattern.replace(own, '%u')}" for rule in gateways]
     lines += ["", f"user {INGEST_IDENTITY}"]
     lines += [f"topic {rule.access} {rule.pattern}" for rule in acl_rules() if rule.party is Party.INGEST]
-    lines.append("topic read $SYS/broker/publish/messages/dropped")
+    lines.append(f"topic read {DROPPED_TOPIC}")
     return "\n".join(lines) + "\n"

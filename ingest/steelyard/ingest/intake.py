@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
+from steelyard.broker_config.acl import DROPPED_TOPIC
 from steelyard.contracts.errors import TopicError
 from steelyard.contracts.frame import Frame
 from steelyard.contracts.topics import TopicKind, TopicName, parse_topic
@@ -100,6 +101,7 @@ class Intake:
         self._topics: dict[str, TopicName] = {}
         self._refusals: OrderedDict[bytes, None] = OrderedDict()
         self._quarantine_full = False
+        self._dropped = 0
         self.counters = Counters()
 
     def prepare(self, messages: Sequence[Message]) -> Batch:
@@ -166,6 +168,9 @@ class Intake:
     def _judged(self, message: Message, registry: RegistryView) -> Frame | GatewayStatus | Refused | None:
         topic = self._topics.get(message.topic)
         if topic is None:
+            if message.topic == DROPPED_TOPIC:
+                self._note_dropped(message.payload)
+                return None
             try:
                 topic = parse_topic(message.topic)
             except TopicError as error:
@@ -178,6 +183,13 @@ class Intake:
         if topic.kind is TopicKind.STATUS:
             return judge_status(topic, message.payload, registry) if message.payload else None
         return Refused(reason=Reason.FOREIGN_TOPIC, detail=f"{message.topic!r} is not for ingest to read")
+
+    def _note_dropped(self, payload: bytes) -> None:
+        """The broker's own count, repeated every few seconds; it begins anew when the broker does."""
+        dropped = int(payload) if payload.isdigit() else self._dropped
+        if dropped > self._dropped:
+            logger.warning("the broker has dropped %d messages for want of room; gateways send again", dropped)
+        self._dropped = dropped
 
     def _quarantine(self, batch: Batch) -> None:
         for message, refused in batch.refused[batch.quarantined :]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import logging
+import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, TypeVar
 
+from steelyard.broker_config.acl import DROPPED_TOPIC
 from steelyard.broker_config.client import BrokerClient
 from steelyard.contracts.topics import SUBSCRIBE_FRAMES, SUBSCRIBE_STATUS
 from steelyard.ingest.health import HealthBook
@@ -40,6 +42,8 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
 """Seconds between attempts at a store that is down: doubled from the first to the longest."""
 COLLECTION_THRESHOLDS = (100_000, 20, 100)
 """Objects made and not freed before the youngest are searched for cycles; searches before the next older are, too."""
+REPORT_S = 60.0
+"""Seconds between two log lines with the counters."""
 STOP_S = 8.0
 """Seconds that the readings store gets at the end to take what was committed."""
 
@@ -105,6 +109,7 @@ class Ingest:
             session_expiry_s=table.session_expiry_s,
             manual_ack=True,
         )
+        self._reported_at, self._reported = time.monotonic(), 0
         self._receipts = ReceiptDesk(key, ledger, self._client.publish)
         self._view = ReadingsView(
             ledger, lambda: open_readings(settings.stores.readings), max_readings=table.view_readings
@@ -137,6 +142,7 @@ class Ingest:
                 if messages:
                     self._commit(self._intake.prepare(messages), stop)
                 self._pay()
+                self._report()
         finally:
             self._inbox.close()
             self._client.stop()
@@ -165,6 +171,7 @@ class Ingest:
     def _subscribe(self, _session_present: bool) -> None:
         self._client.subscribe(SUBSCRIBE_STATUS)
         self._client.subscribe(SUBSCRIBE_FRAMES)
+        self._client.subscribe(DROPPED_TOPIC, qos=0)
 
     def _commit(self, batch: Batch, stop: Event) -> None:
         """Commit, for as long as it takes; while the ledger is down nothing is acknowledged and the broker keeps it."""
@@ -184,6 +191,24 @@ class Ingest:
                 if said:
                     logger.info("the ledger is back")
                 return
+
+    def _report(self) -> None:
+        """Say once in a while how it goes, if anything came."""
+        received = self._intake.counters.received
+        if time.monotonic() - self._reported_at < REPORT_S or received == self._reported:
+            return
+        self._reported_at, self._reported = time.monotonic(), received
+        now = self.snapshot()
+        logger.info(
+            "%d frames received: %d new with %d readings, %d known, %d incidents, %d refused; store %d behind",
+            now.received,
+            now.accepted,
+            now.readings,
+            now.duplicates,
+            now.conflicts,
+            sum(now.quarantined.values()),
+            now.view_lag,
+        )
 
     def _pay(self) -> None:
         try:
