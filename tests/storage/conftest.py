@@ -6,8 +6,18 @@ from pathlib import Path
 import pytest
 
 from steelyard.contracts.frame import Block, ClockStatus, Frame
-from steelyard.contracts.identifiers import BootId, ChannelId, GatewayId, InstrumentId
+from steelyard.contracts.identifiers import BootId, ChannelId, GatewayId, InstrumentId, OrganizationId
+from steelyard.contracts.keys import SigningKey
+from steelyard.contracts.registry import (
+    Channel,
+    Gateway,
+    Instrument,
+    InstrumentKind,
+    Organization,
+    OrganizationKind,
+)
 from steelyard.storage.readings import ReadingsStore, open_readings
+from steelyard.storage.records import Records, Registrar, Registration, open_records, upgrade
 
 T0 = 1_790_000_000_000_000_000
 """2026-09-21, UTC nanoseconds."""
@@ -70,3 +80,68 @@ def readings(readings_url: str) -> Iterator[ReadingsStore]:
     store = open_readings(readings_url)
     yield store
     store.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def records_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a new database of each kind, without tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'records.db'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture(scope="session")
+def registration() -> Registration:
+    """An enterprise with a gateway, a pressure transmitter and a meter, and an institute."""
+    hengyuan, gateway = OrganizationId("hengyuan"), GatewayId("gw-hengyuan")
+    transmitter = Instrument(
+        id=InstrumentId("pt-1"),
+        organization=hengyuan,
+        gateway=gateway,
+        name="boiler pressure",
+        kind=InstrumentKind.PRESSURE_TRANSMITTER,
+        profile="pressure_transmitter",
+        serial="PT-0001",
+        location="hall 1",
+        accuracy_class="0.5",
+    )
+    meter = Instrument(
+        id=InstrumentId("em-1"),
+        organization=hengyuan,
+        gateway=gateway,
+        name="feeder 1",
+        kind=InstrumentKind.ELECTRICITY_METER,
+        profile="sdm630",
+        serial="EM-0001",
+        location="hall 1",
+        accuracy_class="1",
+    )
+    return Registration(
+        organizations=[
+            Organization(id=hengyuan, name="恒远", kind=OrganizationKind.ENTERPRISE, region="cn-zj-hangzhou"),
+            Organization(
+                id=OrganizationId("provincial"), name="Provincial", kind=OrganizationKind.INSTITUTE, region="cn-zj"
+            ),
+        ],
+        gateways=[Gateway(id=gateway, organization=hengyuan, public_key=SigningKey.generate().public)],
+        instruments=[transmitter, meter],
+        channels=[
+            Channel(
+                instrument=transmitter.id, id=ChannelId("pressure"), quantity="pressure", unit="kPa", resolution=0.1
+            ),
+            Channel(
+                instrument=transmitter.id, id=ChannelId("seal"), quantity="seal_openings", unit="1", resolution=1.0
+            ),
+            Channel(instrument=meter.id, id=ChannelId("power_total"), quantity="power", unit="W", resolution=1.0),
+        ],
+    )
+
+
+@pytest.fixture
+def records(records_url: str, registration: Registration) -> Iterator[Records]:
+    """Open records of each kind, with the registration applied."""
+    upgrade(records_url)
+    with open_records(records_url) as opened:
+        registrar = Registrar(who="admin", role="administrator", why="first registration", at_ns=T0)
+        opened.registry.apply(registration, registrar)
+        yield opened

@@ -79,7 +79,7 @@ class AccountRepository:
     def add_account(self, account: Account, audit: AuditEntry) -> None:
         """Store a new account; RecordRefused if its id or e-mail address is taken or its organization unknown."""
         with self._database.write("account", account.id) as connection:
-            connection.execute(insert(account_table), to_row(account))
+            connection.execute(insert(account_table), {**to_row(account), "email": account.email.lower()})
             add_audit(connection, audit)
 
     def accounts(self, organizations: Collection[OrganizationId] | None = None) -> list[Account]:

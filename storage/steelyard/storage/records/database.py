@@ -67,7 +67,7 @@ class Database:
         try:
             with self.guarded(), self._writer.begin() as connection:
                 yield connection
-        except IntegrityError as error:
+        except DBAPIError as error:  # guarded lets only broken rules through
             raise RecordRefused(kind, key, reason_of(error)) from error
 
     @contextmanager
@@ -75,9 +75,9 @@ class Database:
         """Turn what drivers complain about into StoreUnavailable; broken rules the caller knows better."""
         try:
             yield
-        except IntegrityError:
-            raise
         except (SQLAlchemyError, OSError) as error:
+            if _breaks_a_rule(error):
+                raise
             if isinstance(error, StatementError) and isinstance(error.orig, StorageError):
                 raise error.orig from None  # a column type refused the value
             cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
@@ -113,12 +113,23 @@ def make_engine(url: URL) -> Engine:
     return engine
 
 
-def reason_of(error: IntegrityError) -> str:
+def reason_of(error: DBAPIError) -> str:
     """What the database said, in one line."""
-    found = error.orig.args[0] if error.orig is not None and error.orig.args else error
-    if isinstance(found, dict):  # PostgreSQL's fields: M message, D detail
-        return ": ".join(str(found[field]) for field in ("M", "D") if field in found)
-    return _first_line(found)
+    fields = _server_fields(error)
+    return ": ".join(fields[name] for name in ("M", "D") if name in fields) or _first_line(error.orig or error)
+
+
+def _breaks_a_rule(error: Exception) -> bool:
+    """Whether the database refused a change by its own rules: of those of class 23, pg8000 names only 23505 so."""
+    if not isinstance(error, DBAPIError):
+        return False
+    return isinstance(error, IntegrityError) or _server_fields(error).get("C", "").startswith("23")
+
+
+def _server_fields(error: DBAPIError) -> dict[str, str]:
+    """PostgreSQL's fields of an error: C code, M message, D detail; empty for other databases."""
+    first = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    return first if isinstance(first, dict) else {}
 
 
 def _parse(url: str) -> URL:

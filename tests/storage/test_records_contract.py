@@ -1,0 +1,510 @@
+"""What the records do: the same tests on SQLite and on a real PostgreSQL."""
+
+import threading
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from steelyard.calibration.errors import OrderChanged, OrderExists
+from steelyard.calibration.ports import Cursor, RecordSize
+from steelyard.calibration.verification.assessment import Assessment, ErrorEstimate, Forecast, InstrumentStatus, Jump
+from steelyard.calibration.verification.audit import AuditEntry
+from steelyard.calibration.verification.events import Decision, EventKind, EventPoint, VerificationEvent
+from steelyard.calibration.verification.observations import ErrorObservation, ObservationSource, ObservationStage
+from steelyard.calibration.verification.roles import Role
+from steelyard.calibration.verification.work_orders import (
+    TERMINAL,
+    Evidence,
+    OrderState,
+    Trigger,
+    WorkOrder,
+    acknowledge,
+    raise_order,
+    transition,
+)
+from steelyard.contracts.identifiers import BootId, ChannelId, GatewayId, InstrumentId, OrganizationId
+from steelyard.storage.errors import RecordNotFound, RecordRefused
+from steelyard.storage.records import Account, Alert, ApiKey, GatewayHealth, Records, Session, open_records
+
+T0 = 1_790_000_000_000_000_000
+PT, EM = InstrumentId("pt-1"), InstrumentId("em-1")
+PRESSURE = ChannelId("pressure")
+HENGYUAN, PROVINCIAL = OrganizationId("hengyuan"), OrganizationId("provincial")
+
+
+def entry(action: str = "test", object_id: str = "x") -> AuditEntry:
+    return AuditEntry(
+        at_ns=T0,
+        who="a-1",
+        role="planner",
+        action=action,
+        object_kind="thing",
+        object_id=object_id,
+        old=None,
+        new="新",
+        why="?",
+    )
+
+
+def order(
+    number: str = "wo-1", trigger: Trigger = Trigger.DRIFT, instrument: InstrumentId = PT, raised: int = T0
+) -> WorkOrder:
+    evidence = Evidence(
+        trigger=trigger, at_ns=T0, sentence="0.85 of the MPE, 误差", unit="kPa", error=0.123456789012345
+    )
+    return WorkOrder(
+        id=number,
+        instrument=instrument,
+        organization=HENGYUAN,
+        trigger=trigger,
+        cause=f"{trigger.value}:2027-01-15",
+        state=OrderState.PROPOSED,
+        due_date=date(2027, 1, 15),
+        reason=evidence.sentence,
+        mandatory=True,
+        raised_ns=raised,
+        updated_ns=raised,
+        evidence=(evidence,),
+    )
+
+
+def added(records: Records, new: WorkOrder) -> WorkOrder:
+    change = raise_order(new, who="calibration", role=Role.SYSTEM)
+    records.orders.add_order(change.order, change.audit)
+    return change.order
+
+
+# --- verification ------------------------------------------------------------------------------------------------
+
+
+def event(number: str, completed: date, instrument: InstrumentId = PT) -> VerificationEvent:
+    point = EventPoint(test_point=100.0, unit="kPa", as_found=0.2, as_left=-0.01, expanded_uncertainty=None)
+    return VerificationEvent(
+        id=number,
+        instrument=instrument,
+        kind=EventKind.SUBSEQUENT_VERIFICATION,
+        completed=completed,
+        decision=Decision.PASSED,
+        performed_by="provincial",
+        certificate=None,
+        points=(point, replace(point, test_point=200.0, expanded_uncertainty=1 / 3)),
+    )
+
+
+def observation(at: int, error: float = 0.1, stage: ObservationStage = ObservationStage.IN_SERVICE) -> ErrorObservation:
+    return ErrorObservation(
+        instrument=PT,
+        channel=PRESSURE,
+        t_ns=T0 + at,
+        error=error,
+        standard_uncertainty=None,
+        test_point=100.0,
+        unit="kPa",
+        source=ObservationSource.REFERENCE_PAIR,
+        stage=stage,
+    )
+
+
+def test_events_come_by_completion_date_then_by_entry(records: Records) -> None:
+    for number, completed in (("b", date(2026, 3, 1)), ("a", date(2026, 3, 1)), ("c", date(2024, 2, 29))):
+        records.verification.add_event(event(number, completed), entry())
+
+    found = records.verification.events(PT)
+
+    assert [each.id for each in found] == ["c", "b", "a"]
+    assert found[1] == event("b", date(2026, 3, 1))
+    assert records.verification.event("c") == event("c", date(2024, 2, 29))
+    assert records.verification.event("nothing") is None
+    assert records.verification.events(EM) == []
+
+
+def test_an_event_its_observations_and_its_audit_entry_are_stored_together_or_not_at_all(records: Records) -> None:
+    taken = replace(observation(0), event="e-1", source=ObservationSource.CERTIFICATE, stage=ObservationStage.AS_FOUND)
+    records.verification.add_event(event("e-1", date(2026, 3, 1)), entry("add_event"), [taken])
+    before = records.audit.count()
+
+    with pytest.raises(RecordRefused, match="e-1"):
+        records.verification.add_event(event("e-1", date(2026, 3, 1)), entry(), [observation(5)])
+    with pytest.raises(RecordRefused):
+        records.verification.add_event(event("e-2", date(2026, 3, 1), InstrumentId("unknown")), entry())
+
+    assert records.verification.observations(PT) == [taken]
+    assert records.audit.count() == before
+    assert records.verification.record_sizes() == {PT: RecordSize(events=1, observations=1)}
+
+
+def test_observations_come_by_time_then_by_entry_and_each_once(records: Records) -> None:
+    first = [observation(5), observation(3, stage=ObservationStage.AS_LEFT), observation(3)]
+    assert records.verification.append_observations(first, []) == 3
+    assert records.verification.append_observations([observation(3, error=9.9), observation(7)], []) == 1
+
+    found = records.verification.observations(PT)
+
+    assert found == [first[1], first[2], first[0], observation(7)]
+    assert records.verification.record_sizes() == {PT: RecordSize(events=0, observations=4)}
+
+
+def test_observations_and_cursors_are_one_transaction(records: Records) -> None:
+    done = Cursor(name="pair/pt-1/pressure", position_ns=T0 + 9, value=None)
+    records.verification.append_observations(
+        [observation(1)], [done, Cursor(name="seal/pt-1", position_ns=T0, value=3.0)]
+    )
+    records.verification.append_observations([], [replace(done, position_ns=T0 + 10, value=0.5)])
+
+    with pytest.raises(RecordRefused):
+        records.verification.append_observations(
+            [observation(2), replace(observation(3), channel=ChannelId("nothing"))],
+            [replace(done, position_ns=T0 + 11)],
+        )
+
+    assert records.verification.cursors() == {
+        done.name: replace(done, position_ns=T0 + 10, value=0.5),
+        "seal/pt-1": Cursor(name="seal/pt-1", position_ns=T0, value=3.0),
+    }
+    assert records.verification.observations(PT) == [observation(1)]
+
+
+def assessment(at: int, instrument: InstrumentId = PT, *, error: float | None = 0.1) -> Assessment:
+    forecast = Forecast(
+        days=(0.0, 30.0), mean=(0.1, 0.2), lower=(0.0, 0.1), upper=(0.2, 1 / 3), probability=(0.0, 1e-9)
+    )
+    estimate = ErrorEstimate(
+        channel=PRESSURE,
+        test_point=100.0,
+        test_point_unit="kPa",
+        unit="kPa",
+        error=error or 0.0,
+        standard_uncertainty=0.05,
+        mpe_lower=-1.0,
+        mpe_upper=1.0,
+        rate_per_year=0.3,
+        rate_standard_uncertainty=0.01,
+        drift_significant=True,
+        probability_out_of_tolerance=1e-300,
+        observation_count=700,
+        last_observation_ns=T0,
+        forecast=forecast,
+        jump=Jump(t_ns=T0, detected_ns=T0 + 1, size=-1.5, standard_uncertainty=0.1),
+    )
+    return Assessment(
+        instrument=instrument,
+        at_ns=T0 + at,
+        status=InstrumentStatus.DRIFTING,
+        reason="误差漂移",
+        statutory_due=date(2027, 1, 31),
+        recommended_due=None,
+        due_date=date(2026, 12, 1),
+        estimate=None if error is None else estimate,
+    )
+
+
+def test_the_newest_assessment_of_each_instrument_is_found(records: Records) -> None:
+    records.verification.save_assessments(
+        [assessment(5), assessment(3), assessment(5, error=0.2), assessment(1, EM, error=None)]
+    )
+    records.verification.save_assessments([])
+
+    assert records.verification.latest_assessments() == {
+        PT: assessment(5, error=0.2),
+        EM: assessment(1, EM, error=None),
+    }
+    assert records.verification.assessments(PT) == [assessment(3), assessment(5), assessment(5, error=0.2)]
+    assert records.verification.assessments(PT, T0 + 4) == [assessment(5), assessment(5, error=0.2)]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_number_that_is_none_is_refused_not_stored_as_null(records: Records, number: float) -> None:
+    whole = assessment(1)
+    assert whole.estimate is not None
+    broken = replace(whole, estimate=replace(whole.estimate, error=number))
+    with pytest.raises(RecordRefused, match="finite"):
+        records.verification.save_assessments([assessment(0), broken])
+    assert records.verification.latest_assessments() == {}
+
+
+# --- work orders -------------------------------------------------------------------------------------------------
+
+
+def test_an_order_comes_back_as_it_was_stored(records: Records) -> None:
+    first, second = added(records, order()), added(records, order("wo-0", Trigger.DUE, raised=T0 + 1))
+
+    assert records.orders.open_orders() == [first, second]
+    assert records.orders.orders_of(PT) == [first, second]
+    assert records.orders.orders_of(EM) == []
+    assert records.orders.order("wo-1") == first
+    assert records.orders.order("nothing") is None
+    assert records.orders.orders([HENGYUAN]) == records.orders.orders() == [first, second]
+    assert records.orders.orders([PROVINCIAL]) == records.orders.orders([]) == []
+
+
+def test_a_transition_and_its_audit_entry_are_one(records: Records) -> None:
+    stored = added(records, order())
+    change = transition(stored, to=OrderState.APPROVED, who="a-1", role=Role.PLANNER, why="", at_ns=T0 + 5)
+
+    records.orders.update_order(change.order, change.audit)
+
+    assert records.orders.order("wo-1") == change.order
+    assert [each.action for each in records.audit.entries_of("work_order", "wo-1")] == ["raise", "transition"]
+    assert records.audit.entries_of("work_order", "wo-1")[1] == change.audit
+
+
+def test_a_change_from_a_stale_state_is_refused_and_leaves_no_trace(records: Records) -> None:
+    stored = added(records, order())
+    mine = transition(stored, to=OrderState.APPROVED, who="a-1", role=Role.PLANNER, why="", at_ns=T0 + 5)
+    theirs = acknowledge(stored, who="a-2", role=Role.OWNER, at_ns=T0 + 4)
+    records.orders.update_order(theirs.order, theirs.audit)
+
+    with pytest.raises(OrderChanged, match="revision 2"):
+        records.orders.update_order(mine.order, mine.audit)
+
+    assert records.orders.order("wo-1") == theirs.order
+    assert [each.action for each in records.audit.entries_of("work_order", "wo-1")] == ["raise", "acknowledge"]
+
+
+def test_of_many_who_change_one_order_at_once_one_wins(records: Records) -> None:
+    stored = added(records, order())
+    start, won, lost = threading.Barrier(8), [], []
+
+    def change(number: int) -> None:
+        made = transition(stored, to=OrderState.APPROVED, who=f"a-{number}", role=Role.PLANNER, why="", at_ns=T0 + 5)
+        start.wait()
+        try:
+            records.orders.update_order(made.order, made.audit)
+            won.append(number)
+        except OrderChanged:
+            lost.append(number)
+
+    threads = [threading.Thread(target=change, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert (len(won), len(lost)) == (1, 7)
+    assert len(records.audit.entries_of("work_order", "wo-1")) == 2
+
+
+def test_a_change_of_nothing_is_refused(records: Records) -> None:
+    with pytest.raises(RecordNotFound, match="wo-9"):
+        records.orders.update_order(replace(order("wo-9"), revision=2), entry())
+    assert records.audit.count() == 0 or records.audit.entries_of("thing", "x") == []
+
+
+def test_an_instrument_has_one_open_order_for_each_trigger(records: Records) -> None:
+    added(records, order())
+    before = records.audit.count()
+    with pytest.raises(OrderExists, match="wo-1"):
+        added(records, order("wo-2"))
+    with pytest.raises(OrderExists, match="id is taken"):
+        added(records, order("wo-1", Trigger.DUE))
+    assert records.audit.count() == before
+    added(records, order("wo-3", Trigger.DUE))
+    added(records, order("wo-4", instrument=EM))
+
+
+@pytest.mark.parametrize("state", sorted(OrderState))
+def test_only_an_ended_order_makes_room_for_the_next(records: Records, state: OrderState) -> None:
+    added(records, replace(order()))
+    records.orders.update_order(replace(order(), state=state, revision=2), entry())
+
+    if state in TERMINAL:
+        added(records, order("wo-2"))
+        assert [each.id for each in records.orders.open_orders()] == ["wo-2"]
+    else:
+        with pytest.raises(OrderExists):
+            added(records, order("wo-2"))
+
+
+def test_of_many_who_raise_the_same_order_at_once_one_wins(records: Records) -> None:
+    """The database holds the rule, so two calibration processes cannot break it."""
+    start, outcomes = threading.Barrier(6), []
+
+    def try_to_raise(number: int) -> None:
+        start.wait()
+        try:
+            outcomes.append(added(records, order(f"wo-{number}")))
+        except OrderExists:
+            outcomes.append(None)
+
+    threads = [threading.Thread(target=try_to_raise, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len([each for each in outcomes if each]) == 1
+    assert len(outcomes) == 6
+    assert len(records.orders.open_orders()) == 1
+
+
+def test_an_order_for_an_unknown_instrument_is_refused(records: Records) -> None:
+    with pytest.raises(RecordRefused):
+        added(records, order(instrument=InstrumentId("unknown")))
+    assert records.orders.open_orders() == []
+
+
+# --- audit -------------------------------------------------------------------------------------------------------
+
+
+def test_the_trail_cannot_be_changed_nor_deleted(records: Records) -> None:
+    records.audit.add(entry("one"), entry("two"))
+    for statement in ("UPDATE audit SET who = 'nobody'", "DELETE FROM audit"):
+        with pytest.raises(RecordRefused, match="append-only"), records._database.write("audit", "x") as connection:
+            connection.exec_driver_sql(statement)
+    assert [each.action for each in records.audit.latest(2)] == ["two", "one"]
+
+
+# --- accounts ----------------------------------------------------------------------------------------------------
+
+ACCOUNT = Account(
+    id="a-1",
+    organization=HENGYUAN,
+    name="李雷",
+    email="li.lei@hengyuan.example",
+    role=Role.OWNER,
+    password_hash="$argon2id$v=19$x",
+    created_ns=T0,
+)
+KEY = ApiKey(id="k-1", organization=PROVINCIAL, role=Role.PLANNER, name="script", sha256="0" * 64, created_ns=T0)
+VISIT = Session(token_sha256="1" * 64, account="a-1", csrf="c", created_ns=T0, expires_ns=T0 + 10)
+
+
+def test_an_account_is_found_by_id_and_by_address_in_any_case(records: Records) -> None:
+    records.accounts.add_account(ACCOUNT, entry())
+    assert records.accounts.account("a-1") == ACCOUNT
+    assert records.accounts.account_by_email("Li.Lei@Hengyuan.example") == ACCOUNT
+    assert records.accounts.account("a-2") is records.accounts.account_by_email("x@y") is None
+    assert records.accounts.accounts([HENGYUAN]) == records.accounts.accounts() == [ACCOUNT]
+    assert records.accounts.accounts([PROVINCIAL]) == []
+
+
+def test_an_address_belongs_to_one_account_in_any_case(records: Records) -> None:
+    records.accounts.add_account(replace(ACCOUNT, email="Li.Lei@Hengyuan.example"), entry("first"))
+    with pytest.raises(RecordRefused, match="a-2"):
+        records.accounts.add_account(replace(ACCOUNT, id="a-2", email="LI.LEI@hengyuan.example"), entry("second"))
+    assert [each.action for each in records.audit.latest(1)] == ["first"]
+
+
+def test_a_new_password_ends_the_sessions(records: Records) -> None:
+    records.accounts.add_account(ACCOUNT, entry())
+    records.accounts.add_session(VISIT)
+    records.accounts.set_password("a-1", "$argon2id$new", entry("set_password"))
+    assert records.accounts.session(VISIT.token_sha256, T0) is None
+    assert records.accounts.account("a-1") == replace(ACCOUNT, password_hash="$argon2id$new")
+    assert records.audit.latest(1)[0].action == "set_password"
+    with pytest.raises(RecordNotFound):
+        records.accounts.set_password("nobody", "x", entry())
+
+
+def test_a_session_lives_until_it_ends(records: Records) -> None:
+    records.accounts.add_account(ACCOUNT, entry())
+    records.accounts.add_session(VISIT)
+    assert records.accounts.session(VISIT.token_sha256, T0 + 9) == VISIT
+    assert records.accounts.session(VISIT.token_sha256, T0 + 10) is None
+    records.accounts.act_for(VISIT.token_sha256, PROVINCIAL)
+    assert records.accounts.session(VISIT.token_sha256, T0) == replace(VISIT, acting_organization=PROVINCIAL)
+    assert records.accounts.end_expired_sessions(T0 + 9) == 0
+    assert records.accounts.end_expired_sessions(T0 + 10) == 1
+    records.accounts.add_session(VISIT)
+    records.accounts.end_session(VISIT.token_sha256)
+    records.accounts.end_session(VISIT.token_sha256)
+    assert records.accounts.session(VISIT.token_sha256, T0) is None
+    with pytest.raises(RecordNotFound):
+        records.accounts.act_for("2" * 64, None)
+
+
+def test_a_disabled_account_has_no_session(records: Records) -> None:
+    records.accounts.add_account(ACCOUNT, entry())
+    records.accounts.add_session(VISIT)
+    records.accounts.disable("a-1", T0 + 1, entry())
+    records.accounts.add_session(replace(VISIT, token_sha256="3" * 64))
+    assert records.accounts.session(VISIT.token_sha256, T0) is None
+    assert records.accounts.session("3" * 64, T0) is None
+    assert records.accounts.accounts()[0].disabled_ns == T0 + 1
+
+
+def test_a_key_is_found_by_its_hash_and_can_be_revoked_once(records: Records) -> None:
+    records.accounts.add_api_key(KEY, entry())
+    assert records.accounts.api_key_by_sha256("0" * 64) == KEY
+    assert records.accounts.api_key_by_sha256("4" * 64) is None
+    records.accounts.revoke_api_key("k-1", T0 + 5, entry())
+    assert records.accounts.api_keys([PROVINCIAL]) == records.accounts.api_keys() == [replace(KEY, revoked_ns=T0 + 5)]
+    with pytest.raises(RecordNotFound):
+        records.accounts.revoke_api_key("k-1", T0 + 6, entry())
+    with pytest.raises(RecordRefused):
+        records.accounts.add_api_key(replace(KEY, id="k-2"), entry())
+
+
+# --- alerts and health -------------------------------------------------------------------------------------------
+
+
+def alert(number: str, created: int = T0) -> Alert:
+    return Alert(
+        id=number,
+        work_order="wo-1",
+        instrument=PT,
+        organization=HENGYUAN,
+        medium="email",
+        recipient="li.lei@hengyuan.example",
+        subject="pt-1 drifts",
+        body="0.85 of the MPE",
+        created_ns=created,
+        next_attempt_ns=created,
+    )
+
+
+def test_an_alert_is_stored_once_and_tried_until_it_is_sent(records: Records) -> None:
+    added(records, order())
+    assert records.alerts.add([alert("wo-1/email"), alert("wo-1/webhook", T0 + 1)]) == 2
+    assert records.alerts.add([alert("wo-1/email"), alert("wo-1/later", T0 + 100)]) == 1
+    assert records.alerts.add([]) == 0
+    assert [each.id for each in records.alerts.waiting(T0 + 1)] == ["wo-1/email", "wo-1/webhook"]
+
+    records.alerts.attempted("wo-1/email", outcome="450 try later", sent_ns=None, next_attempt_ns=T0 + 60)
+    records.alerts.attempted("wo-1/webhook", outcome="200", sent_ns=T0 + 2, next_attempt_ns=None)
+
+    assert records.alerts.waiting(T0 + 59) == []
+    (waiting,) = records.alerts.waiting(T0 + 60)
+    assert (waiting.attempts, waiting.outcome, waiting.sent_ns) == (1, "450 try later", None)
+    assert [each.id for each in records.alerts.log()] == ["wo-1/later", "wo-1/webhook", "wo-1/email"]
+    assert records.alerts.log([HENGYUAN], limit=2) == records.alerts.log()[:2]
+    assert records.alerts.log([PROVINCIAL]) == []
+    assert [each.id for each in records.alerts.of_order("wo-1")] == ["wo-1/email", "wo-1/webhook", "wo-1/later"]
+    with pytest.raises(RecordNotFound):
+        records.alerts.attempted("nothing", outcome="", sent_ns=None, next_attempt_ns=None)
+    with pytest.raises(RecordRefused):
+        records.alerts.add([replace(alert("x"), work_order="nothing")])
+
+
+def test_a_gateway_has_one_state_the_newest(records: Records) -> None:
+    health = GatewayHealth(
+        gateway=GatewayId("gw-hengyuan"),
+        boot=BootId("00000001-0a0b0c0d"),
+        state="online",
+        contiguous_upto=2**40,
+        last_frame_ns=None,
+        received_frames=0,
+        received_readings=0,
+        missed_polls=0,
+        spooled_frames=0,
+        clock_state="synced",
+        clock_error_ms=None,
+        updated_ns=T0,
+    )
+    records.health.put([])
+    records.health.put([health])
+    assert records.health.all() == [health]
+    newer = replace(health, state="offline", last_frame_ns=T0 + 5, clock_error_ms=2.5, updated_ns=T0 + 5)
+    records.health.put([newer])
+    assert records.health.all() == [newer]
+    assert records.health.of(GatewayId("gw-hengyuan")) == newer
+    assert records.health.of(GatewayId("gw-none")) is None
+    with pytest.raises(RecordRefused, match="gw-none"):
+        records.health.put([replace(health, gateway=GatewayId("gw-none"))])
+
+
+def test_two_handles_see_the_same_records(records: Records, records_url: str) -> None:
+    with open_records(records_url) as second:
+        added(second, order())
+        assert records.orders.open_orders() == second.orders.open_orders()

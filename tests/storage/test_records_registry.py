@@ -1,0 +1,142 @@
+"""The registry: applied in one transaction, each change with its audit entry."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+
+import msgspec
+import pytest
+
+from steelyard.calibration.verification.mpe import Absolute, MaximumPermissibleError, OfSpan, Piecewise, Zone
+from steelyard.calibration.verification.observations import ReferencePair
+from steelyard.calibration.verification.regime import CatalogueReference, Confidence, LegalStatus, Regime
+from steelyard.contracts.identifiers import ChannelId, GatewayId, InstrumentId, OrganizationId
+from steelyard.contracts.keys import SigningKey
+from steelyard.contracts.registry import Channel, Instrument
+from steelyard.storage.errors import RecordRefused
+from steelyard.storage.records import Records, Registrar, Registration
+
+T0 = 1_790_000_000_000_000_000
+REGISTRAR = Registrar(who="admin", role="administrator", why="first registration", at_ns=T0)
+PT = InstrumentId("pt-1")
+
+
+def test_what_is_registered_is_found(records: Records, registration: Registration) -> None:
+    registry = records.registry
+    assert registry.organizations() == sorted(registration.organizations, key=lambda each: each.id)
+    assert registry.gateways() == list(registration.gateways)
+    assert registry.instruments() == sorted(registration.instruments, key=lambda each: each.id)
+    assert registry.organization(OrganizationId("hengyuan")) == registration.organizations[0]
+    assert registry.gateway(GatewayId("gw-hengyuan")) == registration.gateways[0]
+    assert registry.instrument(PT) == registration.instruments[0]
+    assert registry.instrument(InstrumentId("none")) is None
+    assert registry.gateway(GatewayId("none")) is registry.organization(OrganizationId("none")) is None
+    assert registry.legal_status(PT) is None
+
+
+def test_channels_keep_the_order_in_which_they_were_registered(records: Records, registration: Registration) -> None:
+    ours = [channel for channel in registration.channels if channel.instrument == PT]
+    assert records.registry.channels_of(PT) == ours
+    assert [channel.id for channel in ours] == ["pressure", "seal"]
+    assert sorted(records.registry.channels(), key=str) == sorted(registration.channels, key=str)
+
+
+def test_legal_data_and_pairs_come_back_as_they_were(records: Records) -> None:
+    zones = (
+        Zone(up_to=10.0, rule=Absolute(limit=0.1)),
+        Zone(up_to=100.0, rule=OfSpan(percent=0.5, span=100.0), inclusive=False),
+    )
+    status = LegalStatus(
+        instrument=PT,
+        regime=Regime.PERIODIC,
+        channel=ChannelId("pressure"),
+        mpe=MaximumPermissibleError(
+            unit="kPa", rule=Piecewise(zones=zones), source="JJG 882-2019, 5.1", in_use_factor=1.5
+        ),
+        period_months=12,
+        catalogue=CatalogueReference(document="JJG 882-2019", confidence=Confidence.MEDIUM),
+        service_date=date(2024, 2, 29),
+        range_low=0.0,
+        range_high=1600.0,
+    )
+    pair = ReferencePair(
+        instrument=PT,
+        channel=ChannelId("pressure"),
+        reference_instrument=InstrumentId("em-1"),
+        reference_channel=ChannelId("power_total"),
+        expanded_uncertainty=1 / 3,
+        relative=True,
+    )
+
+    assert records.registry.apply(Registration(legal_statuses=[status], reference_pairs=[pair]), REGISTRAR) == 2
+
+    assert records.registry.legal_statuses() == [status]
+    assert records.registry.legal_status(PT) == status
+    assert records.registry.reference_pairs() == [pair]
+
+
+def test_applying_again_changes_nothing_and_leaves_no_trace(records: Records, registration: Registration) -> None:
+    before = records.audit.count()
+    assert before == 2 + 1 + 2 + 3
+    assert records.registry.apply(registration, REGISTRAR) == 0
+    assert records.audit.count() == before
+
+
+def test_l2_a_correction_leaves_one_entry_with_old_and_new(records: Records, registration: Registration) -> None:
+    moved = replace(registration.instruments[0], location="hall 2 / 二号车间")
+    before = records.audit.count()
+
+    assert records.registry.apply(Registration(instruments=[moved]), replace(REGISTRAR, why="moved")) == 1
+
+    assert records.registry.instrument(PT) == moved
+    assert records.audit.count() == before + 1
+    entry = records.audit.latest(1)[0]
+    assert (entry.action, entry.object_kind, entry.object_id, entry.why) == ("correct", "instrument", "pt-1", "moved")
+    assert entry.old is not None
+    assert entry.new is not None
+    assert msgspec.json.decode(entry.old) == {"location": "hall 1"}
+    assert msgspec.json.decode(entry.new) == {"location": "hall 2 / 二号车间"}
+
+
+def test_a_new_key_is_shown_in_the_trail(records: Records, registration: Registration) -> None:
+    key = SigningKey.generate().public
+    records.registry.apply(Registration(gateways=[replace(registration.gateways[0], public_key=key)]), REGISTRAR)
+    entry = records.audit.latest(1)[0]
+    assert entry.new is not None
+    assert msgspec.json.decode(entry.new) == {"public_key": key.text}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda r: Registration(
+            gateways=[replace(r.gateways[0], id=GatewayId("gw-x"), organization=OrganizationId("none"))]
+        ),
+        lambda r: Registration(instruments=[replace(r.instruments[0], gateway=GatewayId("none"))]),
+        lambda r: Registration(channels=[replace(r.channels[0], instrument=InstrumentId("none"))]),
+    ],
+)
+def test_what_refers_to_nothing_is_refused_as_a_whole(
+    records: Records, registration: Registration, wrong: Callable[[Registration], Registration]
+) -> None:
+    new = replace(registration.organizations[0], id=OrganizationId("new"))
+    before = records.audit.count()
+
+    with pytest.raises(RecordRefused):
+        records.registry.apply(replace(wrong(registration), organizations=[new]), REGISTRAR)
+
+    assert records.registry.organization(OrganizationId("new")) is None
+    assert records.audit.count() == before
+
+
+def test_names_of_any_script_and_quotes_are_only_text(records: Records, registration: Registration) -> None:
+    name = 'Robert\'); DROP TABLE instrument;-- "检" \\ %s :x ?'
+    named: Instrument = replace(registration.instruments[0], name=name)
+    records.registry.apply(Registration(instruments=[named]), REGISTRAR)
+    assert records.registry.instrument(PT) == named
+
+
+def test_a_resolution_keeps_every_bit(records: Records, registration: Registration) -> None:
+    fine: Channel = replace(registration.channels[0], resolution=1 / 3)
+    records.registry.apply(Registration(channels=[fine]), REGISTRAR)
+    assert records.registry.channels_of(PT)[0].resolution == 1 / 3
