@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FROM_LEDGER = 256
-"""Frames read from the ledger at once when catching up."""
+FIRST_FROM_LEDGER, LEAST_FROM_LEDGER, MOST_FROM_LEDGER = 64, 16, 1_000
+"""Frames read from the ledger at once when catching up: at first, and the bounds of what follows."""
+READINGS_FROM_LEDGER = 20_000
+"""Readings that such a portion should have: it is what catching up holds in memory."""
 WRITE_FRAMES = 500
 """Frames from memory written at once, and the rest of the portion in which that number is reached."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0
@@ -72,6 +74,7 @@ class ReadingsView:
         self._behind = True
         self._position = 0
         self._name = ""
+        self._portion = FIRST_FROM_LEDGER
         self._thread = Thread(target=self._run, name="readings-view", daemon=True)
 
     def start(self) -> None:
@@ -142,7 +145,7 @@ class ReadingsView:
             self._position = self._ledger.view_position(self._name)
         frames = self._next_offered()
         if not frames:
-            frames = [frame_of(entry) for entry in self._ledger.frames(self._position, FROM_LEDGER)]
+            frames = self._read_from_ledger()
         if not frames:
             if self._behind:
                 self._behind = False
@@ -156,6 +159,14 @@ class ReadingsView:
             behind = self._ledger.size - self._position
             logger.info("readings store %s is back; %d frames to catch up with", store.url, behind)
         return True
+
+    def _read_from_ledger(self) -> list[Frame]:
+        frames = [frame_of(entry) for entry in self._ledger.frames(self._position, self._portion)]
+        if frames:
+            readings = sum(frame.readings for frame in frames) / len(frames)
+            fitting = int(READINGS_FROM_LEDGER / max(readings, 1))
+            self._portion = min(max(fitting, LEAST_FROM_LEDGER), MOST_FROM_LEDGER)
+        return frames
 
     def _next_offered(self) -> list[Frame]:
         """Frames in memory that follow the position without a gap, as many as may be written at once."""
