@@ -51,9 +51,19 @@ class Demo:
 
 
 @contextlib.contextmanager
-def demo(directory: Path) -> Iterator[Demo]:
+def demo(directory: Path, *options: str) -> Iterator[Demo]:
+    command = [
+        sys.executable,
+        "-m",
+        "steelyard.cli.main",
+        "demo",
+        "--json",
+        "--no-browser",
+        "--directory",
+        str(directory),
+    ]
     process = subprocess.Popen(
-        [sys.executable, "-m", "steelyard.cli.main", "demo", "--json", "--no-browser", "--directory", str(directory)],
+        [*command, *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -232,6 +242,16 @@ def test_started_again_it_goes_on_where_it_was(told: Told) -> None:
     with LedgerReader(path) as ledger:
         # Only what was measured since: the history was not told twice.
         assert before < ledger.size < before + 1_000
+
+
+def test_without_mosquitto_the_embedded_broker_carries_it_too(tmp_path: Path) -> None:
+    directory = tmp_path / "data"
+    with demo(directory, "--broker", "amqtt") as running:
+        running.next_line(60.0)
+        assert running.next_line(TWO_MINUTES) == {"ready": True}
+        assert running.interrupt() == 0
+    status, result = score(directory)
+    assert (status, result["right"]) == (0, True)
 
 
 def test_control_the_score_sees_an_order_without_cause_and_one_that_is_missing(told: Told) -> None:

@@ -14,6 +14,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--directory", type=Path, help="where everything is kept (default: demo-data); start there again to go on"
     )
     parser.add_argument("--port", type=int, help="port of the console on 127.0.0.1 (default: a free one)")
+    parser.add_argument(
+        "--broker",
+        choices=("mosquitto", "amqtt"),
+        help="default: mosquitto where it is installed, else amqtt, which comes with the Python packages",
+    )
     parser.add_argument("--no-browser", action="store_true", help="do not open the console in a browser")
     parser.add_argument(
         "--json",
@@ -44,5 +49,6 @@ def run(arguments: argparse.Namespace) -> int:
         port=arguments.port,
         as_json=arguments.json,
         browser=not arguments.no_browser,
+        broker_kind=arguments.broker,
         stop=stop_on_signals(),
     )

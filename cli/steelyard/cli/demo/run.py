@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 import webbrowser
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -33,7 +34,7 @@ from steelyard.contracts.clock import ClockSettings, ScaledClock, SystemClock
 from steelyard.contracts.identifiers import OrganizationId
 from steelyard.storage.records import Records, Registrar
 
-HISTORY_S = 70.0
+HISTORY_S = 80.0
 """Wall seconds in which the two years are told."""
 SHORT_HISTORY_S = 8.0
 """Wall seconds in which what was missed since the last start is told."""
@@ -45,35 +46,39 @@ PATIENCE_S = 60.0
 _KEY_ROLES = {"institute": Role.PLANNER, "enterprise": Role.OWNER, "supervisor": Role.SUPERVISOR}
 
 
-def run_demo(directory: Path, *, port: int | None, as_json: bool, browser: bool, stop: threading.Event) -> int:
-    """Run until `stop` is set; returns the exit status."""
+def run_demo(
+    directory: Path,
+    *,
+    port: int | None,
+    as_json: bool,
+    browser: bool,
+    broker_kind: Literal["mosquitto", "amqtt"] | None,
+    stop: threading.Event,
+) -> int:
+    """Run until `stop` is set; returns the exit status.
+
+    Args:
+        directory: everything is kept there; an earlier run in it is gone on with.
+        port: of the console; None: the earlier run's, or a free one.
+        as_json: speak to a program.
+        browser: open the console in one.
+        broker_kind: None: mosquitto where it is installed.
+        stop: set by a signal handler.
+    """
     layout = Layout(directory)
     telling = Telling(as_json=as_json)
-    wall = SystemClock()
-    state = load_state(layout)
     with contextlib.ExitStack() as stack:
-        if state is None:
-            state = first_state(wall.now_ns(), port)
-            telling.say(f"Steelyard demonstration in {directory}")
-            make_files(layout, state)
-        elif port is not None and port != state.ports.api:
-            state = msgspec.structs.replace(state, ports=msgspec.structs.replace(state.ports, api=port))
-        _require_free(state)
+        state = _prepared(layout, port, telling)
         url = f"http://127.0.0.1:{state.ports.api}"
-        broker = EmbeddedBroker(directory / "broker", state.ports.broker)
-        stack.callback(broker.stop)
-        try:
-            broker.start()
-        except BrokerConfigError as error:
-            raise CommandError(str(error)) from error
+        broker = _started_broker(layout, state, broker_kind, stack)
         sinks = Sinks(layout.outbox, smtp_port=state.ports.smtp, webhook_port=state.ports.webhook)
         sinks.start()
         stack.callback(sinks.stop)
-
+        now_ns = SystemClock().now_ns()
         write_configurations(layout, state, broker_protocol=broker.protocol, clock=None, public_url=url)
         records = stack.enter_context(opened_records(read_server_file(layout.server), migrate=True))
-        state = _register(records, layout, state, wall.now_ns())
-        settings = _clock_settings(records, state, wall.now_ns())
+        state = _register(records, layout, state, now_ns)
+        settings = _clock_settings(records, state, now_ns)
         write_configurations(layout, state, broker_protocol=broker.protocol, clock=settings, public_url=url)
 
         children = Children(layout.logs)
@@ -89,19 +94,42 @@ def run_demo(directory: Path, *, port: int | None, as_json: bool, browser: bool,
             webbrowser.open(url)
         _tell_history(records, settings, telling, children, stop)
         if not stop.is_set():
-            _first_judgement(children, layout, telling)
-            state = msgspec.structs.replace(state, ready=True)
-            save_state(layout, state)
+            _judge(children, layout, telling)
+            save_state(layout, msgspec.structs.replace(state, ready=True))
             telling.object(ready=True)
             telling.say(f"Ready. Look at {url}; mail and webhook calls arrive in {layout.outbox}. Ctrl-C ends it.")
-            telling.say(f"Afterwards: steelyard demo --score {_shown(directory)}")
-            children.start("calibrate", "calibrate", "--config", str(layout.server))
+            telling.say(f"What it claims against the truth: steelyard demo --score {_shown(directory)}")
         while not stop.wait(1.0):
             for line in children.look_after():
                 telling.say(line)
         telling.say("Ending ...")
     telling.say(f"Ended. Start again to go on where it was; remove {_shown(directory)} to begin anew.")
     return 0
+
+
+def _prepared(layout: Layout, port: int | None, telling: Telling) -> DemoState:
+    """An earlier start's state, or that of a first one with its files made; its ports are free."""
+    state = load_state(layout)
+    if state is None:
+        state = first_state(SystemClock().now_ns(), port)
+        telling.say(f"Steelyard demonstration in {layout.root}")
+        make_files(layout, state)
+    elif port is not None:
+        state = msgspec.structs.replace(state, ports=msgspec.structs.replace(state.ports, api=port))
+    _require_free(state)
+    return state
+
+
+def _started_broker(
+    layout: Layout, state: DemoState, kind: Literal["mosquitto", "amqtt"] | None, stack: contextlib.ExitStack
+) -> EmbeddedBroker:
+    broker = EmbeddedBroker(layout.root / "broker", state.ports.broker, kind=kind)
+    stack.callback(broker.stop)
+    try:
+        broker.start()
+    except BrokerConfigError as error:
+        raise CommandError(str(error)) from error
+    return broker
 
 
 def _shown(directory: Path) -> str:
@@ -218,6 +246,8 @@ def _tell_history(
             raise CommandError(f"the history of {', '.join(late)} has not arrived: see {children.logs}")
 
 
-def _first_judgement(children: Children, layout: Layout, telling: Telling) -> None:
+def _judge(children: Children, layout: Layout, telling: Telling) -> None:
+    """Calibrate once, so that everything is known when we say that we are ready, and from then on all the time."""
     telling.say("  calibration: estimating errors, forecasting, setting due dates ...")
     children.run("calibrate", "calibrate", "--config", str(layout.server), "--once")
+    children.start("calibrate", "calibrate", "--config", str(layout.server))
