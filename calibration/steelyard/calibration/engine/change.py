@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.stats import norm
+from scipy.special import ndtr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,9 @@ def average_run_length(k: float, h: float, shift: float = 0.0, *, nodes: int = 6
     """
     if not (k > 0.0 and h > 0.0):
         raise ValueError(f"k={k}, h={h}: give positive values")
-    return 1.0 / (1.0 / _one_sided(k, h, shift, nodes) + 1.0 / _one_sided(k, h, -shift, nodes))
+    upper = _one_sided(k, h, shift, nodes)
+    lower = upper if shift == 0.0 else _one_sided(k, h, -shift, nodes)
+    return 1.0 / (1.0 / upper + 1.0 / lower)
 
 
 def decision_interval(k: float, in_control_run_length: float) -> float:
@@ -78,6 +80,6 @@ def _one_sided(k: float, h: float, shift: float, nodes: int) -> float:
     offset = k - shift
     system = np.zeros((nodes + 1, nodes + 1))
     start = np.concatenate(([0.0], x))
-    system[:, 0] = norm.cdf(offset - start)
-    system[:, 1:] = norm.pdf(x[None, :] + offset - start[:, None]) * w
+    system[:, 0] = ndtr(offset - start)
+    system[:, 1:] = np.exp(-0.5 * (x[None, :] + offset - start[:, None]) ** 2) / np.sqrt(2.0 * np.pi) * w
     return float(np.linalg.solve(np.eye(nodes + 1) - system, np.ones(nodes + 1))[0])
