@@ -48,10 +48,18 @@ class Browser:
         self._runner.close()
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory) -> Stage:
+    """A closed world to copy."""
+    held = Stage(tmp_path_factory.mktemp("template"))
+    held.close()
+    return held
+
+
 @pytest.fixture
-def stage(tmp_path) -> Iterator[Stage]:
+def stage(tmp_path, template) -> Iterator[Stage]:
     """A world of this test's own."""
-    held = Stage(tmp_path)
+    held = Stage(tmp_path, like=template)
     yield held
     held.close()
 
@@ -72,9 +80,9 @@ def browse(stage) -> Iterator:
 
 
 @pytest.fixture(scope="session")
-def quiet_stage(tmp_path_factory) -> Iterator[Stage]:
+def quiet_stage(tmp_path_factory, template) -> Iterator[Stage]:
     """One world for all tests that only read."""
-    held = Stage(tmp_path_factory.mktemp("stage"))
+    held = Stage(tmp_path_factory.mktemp("stage"), like=template)
     yield held
     held.close()
 

@@ -4,6 +4,7 @@ Everything is stored through the real stores (SQLite files) and is a function of
 """
 
 import math
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -410,13 +411,28 @@ PEOPLE = {
 class Stage:
     """The world, opened: stores, clock, keys by the names in PEOPLE."""
 
-    def __init__(self, directory: Path, *, history: bool = False) -> None:
+    def __init__(self, directory: Path, *, history: bool = False, like: "Stage | None" = None) -> None:
         self.directory = directory
         self.clock = SettableClock()
-        url = f"sqlite:///{directory}/records.db"
-        upgrade(url)
-        self.records = open_records(url)
-        self.readings = open_readings(f"sqlite:///{directory}/readings.db")
+        self.url = f"sqlite:///{directory}/records.db"
+        if like is not None:  # a closed one: its files are copied, which is much quicker than filling new ones
+            shutil.copytree(like.directory, directory, dirs_exist_ok=True)
+            self.keys, self.orders = like.keys, like.orders
+            self._open()
+            return
+        upgrade(self.url)
+        ledger = Ledger(directory / "ledger.db")
+        ledger.quarantine("gw-unknown", "steelyard/v1/x/gw-unknown/frame", "unknown gateway", b"\x00", NOW_NS)
+        ledger.close()
+        self._open()
+        self._fill(history=history)
+
+    def _open(self) -> None:
+        self.records = open_records(self.url)
+        self.readings = open_readings(f"sqlite:///{self.directory}/readings.db")
+        self.ledger = LedgerReader(self.directory / "ledger.db")
+
+    def _fill(self, *, history: bool) -> None:
         self.records.registry.apply(
             registration(), Registrar(who="test", role="administrator", why="stage", at_ns=NOW_NS)
         )
@@ -446,10 +462,6 @@ class Stage:
                 self.records, QUICK, organization=org, name=name.capitalize(), email=f"{name}@{org}.test",
                 role=role, password=PASSWORD, created_by="test", now_ns=NOW_NS,
             )  # fmt: skip
-        ledger = Ledger(directory / "ledger.db")
-        ledger.quarantine("gw-unknown", "steelyard/v1/x/gw-unknown/frame", "unknown gateway", b"\x00", NOW_NS)
-        ledger.close()
-        self.ledger = LedgerReader(directory / "ledger.db")
 
     def app(self, **settings):
         return create_app(

@@ -319,8 +319,8 @@ class _World(Stage):
 
 
 @pytest.mark.slow
-def test_no_sequence_of_requests_bypasses_the_table(tmp_path):
-    world = _World(tmp_path)
+def test_no_sequence_of_requests_bypasses_the_table(tmp_path, template):
+    world = _World(tmp_path, like=template)
     AnyHands.world = world
     AnyHands.app = world.app()
     try:

@@ -173,12 +173,14 @@ class Access:
         )
 
     def _organization(self, organization: OrganizationId) -> Organization:
-        for each in self._records.registry.organizations():
-            if each.id == organization:
-                return each
-        raise NotSignedIn(
-            f"The organization {organization!r} is no longer registered.", field="Authorization", remedy=SIGN_IN_REMEDY
-        )
+        found = self._records.registry.organization(organization)
+        if found is None:
+            raise NotSignedIn(
+                f"The organization {organization!r} is no longer registered.",
+                field="Authorization",
+                remedy=SIGN_IN_REMEDY,
+            )
+        return found
 
     def _note(self, now_ns: int, account: Account | None, action: str, address: str) -> None:
         self._records.audit.add(_entry(now_ns, account, action, address))

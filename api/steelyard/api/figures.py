@@ -15,6 +15,9 @@ from steelyard.contracts.units import parse_unit
 COVERAGE_FACTOR = 2.0
 """k for an expanded uncertainty of about 95 % (JCGM 100:2008, 6.3.3)."""
 
+LARGEST = 1e15
+"""From here on a number is written with its power of ten."""
+
 MINUS = "\N{MINUS SIGN}"
 THIN = "\N{NARROW NO-BREAK SPACE}"
 
@@ -45,6 +48,9 @@ def fixed(value: float, places: int, *, sign: bool = False) -> str:
     """Return a number with `places` decimals (negative: rounded to tens, hundreds), with a true minus sign."""
     if not math.isfinite(value):
         return "–"
+    if abs(value) >= LARGEST:
+        return f"{value:.4g}".replace("-", MINUS)
+    places = min(max(places, -15), 12)
     number = Decimal(repr(value)).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
     if number == 0:
         number = abs(number)

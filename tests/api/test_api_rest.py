@@ -1,0 +1,207 @@
+"""The interface: the exact shapes that programs rely on."""
+
+from datetime import datetime
+
+import pytest
+from api.stage import DEVICES, NOW, TODAY
+
+from steelyard.storage.errors import StoreUnavailable
+
+
+def test_work_orders_have_the_members_that_the_demonstration_promises(readers):
+    items = readers["planner"].get("/api/v1/work-orders").json()["items"]
+    assert {(i["instrument"], i["trigger"], i["state"]) for i in items} == {
+        ("pt-h-02", "drift", "proposed"),
+        ("em-h-03", "jump", "proposed"),
+        ("ws-l-02", "due", "proposed"),
+    }
+    for item in items:
+        assert {"id", "instrument", "trigger", "state", "due_date", "reason"} <= set(item)
+        assert item["reason"]
+
+
+def test_instruments_have_the_members_that_the_demonstration_promises(readers):
+    items = readers["planner"].get("/api/v1/instruments").json()["items"]
+    assert len(items) == len(DEVICES)
+    held = {item["id"]: item for item in items}
+    assert held["pt-h-02"]["status"] == "drifting"
+    assert held["em-h-03"]["status"] == "jumped"
+    assert held["ws-l-02"]["status"] == "due_soon"
+    assert held["ws-l-02"]["due_date"] == "2026-12-11"
+    assert held["em-h-03"]["probability_out_of_tolerance"] > 0.99
+    assert held["pt-h-02"]["open_work_orders"] == ["wo-pt-h-02-drift"]
+
+
+def test_the_gravest_instruments_come_first(readers):
+    items = readers["planner"].get("/api/v1/instruments").json()["items"]
+    assert [item["status"] for item in items][:4] == ["jumped", "drifting", "due_soon", "valid"]
+
+
+def test_work_orders_are_filtered_by_state_and_trigger(readers):
+    planner = readers["planner"]
+    assert len(planner.get("/api/v1/work-orders?state=open").json()["items"]) == 3
+    assert planner.get("/api/v1/work-orders?state=ended").json()["items"] == []
+    assert [i["instrument"] for i in planner.get("/api/v1/work-orders?trigger=jump").json()["items"]] == ["em-h-03"]
+    assert planner.get("/api/v1/work-orders?state=lost").status_code == 422
+
+
+def test_a_work_order_shows_its_numbers_its_history_and_what_may_follow(readers):
+    order = readers["planner"].get("/api/v1/work-orders/wo-pt-h-02-drift").json()
+    (evidence,) = order["evidence"]
+    assert (evidence["error"], evidence["mpe_upper"], evidence["unit"]) == (6.8, 8.0, "kPa")
+    assert evidence["rate_per_year"] == 7.3
+    assert order["audit"][0]["action"] == "raise"
+    assert order["allowed"] == ["approved", "cancelled"]
+    assert readers["verifier"].get("/api/v1/work-orders/wo-pt-h-02-drift").json()["allowed"] == []
+    assert readers["supervisor"].get("/api/v1/work-orders/wo-pt-h-02-drift").json()["allowed"] == []
+
+
+def test_the_live_value_carries_correction_uncertainty_and_status(readers):
+    first = readers["owner"].get("/api/v1/instruments/pt-h-02/live").json()["items"][0]
+    assert first["channel"] == "pressure"
+    assert first["correction"] == -6.8
+    # 2 hypot(0.45, 0.1 / sqrt 12) kPa
+    assert first["expanded_uncertainty"] == pytest.approx(0.9018499, rel=1e-6)
+    assert first["status"] == "drifting"
+    assert "kPa" in first["text"]
+    other = readers["owner"].get("/api/v1/instruments/pt-h-02/live").json()["items"][1]
+    assert other["correction"] is None
+    assert other["expanded_uncertainty"] is None
+
+
+def test_a_relative_error_corrects_in_proportion(readers):
+    first = readers["owner"].get("/api/v1/instruments/em-h-03/live").json()["items"][0]
+    assert first["correction"] == pytest.approx(-0.0142 * first["value"])
+
+
+def test_readings_come_as_a_series_or_as_buckets(readers):
+    base = "/api/v1/instruments/pt-h-02/readings?channel=pressure"
+    series = readers["owner"].get(base).json()
+    assert series["kind"] == "series"
+    assert series["unit"] == "kPa"
+    assert len(series["t"]) == len(series["value"]) == len(series["status"]) == 4
+    assert series["minimum"] is None
+    buckets = readers["owner"].get(f"{base}&buckets=1").json()
+    assert buckets["kind"] == "buckets"
+    assert buckets["count"] == [4]
+    assert buckets["value"][0] == pytest.approx(sum(series["value"]) / 4)
+    assert buckets["minimum"][0] == min(series["value"])
+    assert buckets["status"] is None
+
+
+def test_readings_are_half_open_in_time(readers):
+    base = "/api/v1/instruments/pt-h-02/readings?channel=pressure"
+    times = readers["owner"].get(base).json()["t"]
+    part = readers["owner"].get(f"{base}&start={times[1]}&end={times[3]}").json()
+    assert part["t"] == times[1:3]
+
+
+def test_a_channel_that_is_not_there_is_said_to_be_missing(readers):
+    answer = readers["owner"].get("/api/v1/instruments/pt-h-02/readings?channel=voltage_l1")
+    assert answer.status_code == 404
+    assert answer.json()["field"] == "channel"
+    assert "/api/v1/instruments/pt-h-02/channels" in answer.json()["remedy"]
+
+
+def test_too_many_readings_are_not_sent_at_once(readers, monkeypatch):
+    monkeypatch.setattr("steelyard.api.rest.instruments.MAX_SERIES", 3)
+    answer = readers["owner"].get("/api/v1/instruments/pt-h-02/readings?channel=pressure")
+    assert answer.status_code == 413
+    assert "buckets" in answer.json()["remedy"]
+
+
+def test_errors_are_listed_in_parts_that_join(readers, monkeypatch):
+    everything = readers["owner"].get("/api/v1/instruments/pt-h-02/errors").json()
+    assert everything["next"] is None
+    monkeypatch.setattr("steelyard.api.rest.instruments.MAX_ERRORS", 100)
+    found, start = [], ""
+    for _ in range(9):
+        part = readers["owner"].get(f"/api/v1/instruments/pt-h-02/errors{start}").json()
+        found += part["items"]
+        if part["next"] is None:
+            break
+        start = f"?start={part['next']}"
+    assert found == everything["items"]
+    assert {item["source"] for item in found} == {"certificate", "reference_pair"}
+
+
+def test_a_forecast_has_columns_of_one_length_and_the_limits(readers):
+    forecast = readers["owner"].get("/api/v1/instruments/pt-h-02/forecast").json()
+    lengths = {len(forecast[name]) for name in ("days", "mean", "lower", "upper", "probability")}
+    assert lengths == {53}
+    assert (forecast["mpe_lower"], forecast["mpe_upper"]) == (-8.0, 8.0)
+    assert forecast["drift_significant"] is True
+    assert forecast["jump"] is None
+    assert readers["owner"].get("/api/v1/instruments/em-h-03/forecast").json()["jump"]["size"] == 1.5
+
+
+def test_due_dates_are_sorted_and_cut(readers):
+    items = readers["planner"].get("/api/v1/due-dates").json()["items"]
+    assert [i["due_date"] for i in items] == sorted(i["due_date"] for i in items)
+    until = readers["planner"].get(f"/api/v1/due-dates?until={TODAY.replace(year=2027)}").json()["items"]
+    assert {i["instrument"] for i in until} < {i["instrument"] for i in items}
+    assert until[0]["instrument"] == "ws-l-02"
+
+
+def test_gateways_show_their_health_and_one_never_heard_of_shows_none(readers):
+    held = {item["id"]: item for item in readers["planner"].get("/api/v1/gateways").json()["items"]}
+    assert held["gw-hengyuan"]["state"] == "online"
+    assert held["gw-hengyuan"]["instruments"] == 7
+    assert held["gw-linjiang"]["missed_polls"] == 3
+    assert held["gw-taihu"]["state"] is None
+    assert held["gw-taihu"]["last_frame"] is None
+
+
+def test_me_says_who_the_key_is(readers):
+    me = readers["supervisor"].get("/api/v1/me").json()
+    assert (me["name"], me["role"], me["organization"]["id"]) == ("supervisor", "supervisor", "supervision")
+
+
+def test_instants_are_rfc_3339_in_utc(readers):
+    assessed = readers["owner"].get("/api/v1/instruments/pt-h-02").json()["assessed_at"]
+    assert datetime.fromisoformat(assessed) == NOW
+    assert assessed.endswith("Z")
+
+
+def test_an_instrument_without_assessment_is_shown_without_figures(stage, browse, monkeypatch):
+    monkeypatch.setattr(stage.records.verification, "latest_assessments", dict)
+    monkeypatch.setattr(stage.records.verification, "assessments", lambda instrument, from_ns=0: [])
+    client = browse(key="owner")
+    item = client.get("/api/v1/instruments").json()["items"][0]
+    assert item["status"] is None
+    assert item["probability_out_of_tolerance"] is None
+    assert item["reason"] == "It has not been assessed yet."
+    assert client.get("/api/v1/instruments/pt-h-02/forecast").status_code == 404
+
+
+def test_a_store_that_is_away_gives_503_with_a_remedy_and_no_address(stage, browse, monkeypatch):
+    def away(*_):
+        raise StoreUnavailable("postgresql://secret-host/db", "connection refused", "start it")
+
+    client = browse(key="owner")
+    monkeypatch.setattr(stage.readings, "latest", away)
+    answer = client.get("/api/v1/instruments/pt-h-02/live")
+    assert answer.status_code == 503
+    assert answer.json()["remedy"]
+    assert "secret-host" not in answer.text
+    monkeypatch.setattr(stage.readings, "check", away)
+    assert client.get("/healthz").json() == {"status": "ok", "records": "ok", "readings": "unavailable"}
+    monkeypatch.setattr(stage.records, "check", away)
+    assert client.get("/healthz").status_code == 503
+
+
+def test_the_description_names_problem_json_for_every_error(readers):
+    document = readers["owner"].get("/api/v1/openapi.json").json()
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+    for path, held in document["paths"].items():
+        for method, operation in held.items():
+            for status, answer in operation["responses"].items():
+                if status >= "400":
+                    assert list(answer["content"]) == ["application/problem+json"], (path, method, status)
+
+
+def test_a_wrong_method_names_the_right_ones(readers):
+    answer = readers["owner"].request("DELETE", "/api/v1/instruments")
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "GET"
+    assert answer.headers["content-type"] == "application/problem+json"
