@@ -168,11 +168,14 @@ class Agent:
         except BrokerConfigError:
             self._spooler.stop(FAREWELL_S)
             raise
-        polls = [
-            asyncio.create_task(self._poll(group, instrument), name=f"poll {instrument}")
-            for group in self._groups
-            for instrument in group.instruments
-        ]
+        polls: list[asyncio.Task[None]] = []
+        for group in self._groups:
+            # One beginning for all, or those that begin a round later would seem to have missed it.
+            first = group.schedule.latest_due(self._monotonic_ns()) + 1
+            polls += [
+                asyncio.create_task(self._poll(group, instrument, first), name=f"poll {instrument}")
+                for instrument in group.instruments
+            ]
         try:
             while not stop.is_set():
                 try:
@@ -212,12 +215,11 @@ class Agent:
             if self._sender.idle or not self._sender.connected:
                 return
 
-    async def _poll(self, group: PollGroup, instrument_id: InstrumentId) -> None:
-        """Keep one instrument's deadlines until the end."""
+    async def _poll(self, group: PollGroup, instrument_id: InstrumentId, number: int) -> None:
+        """Keep one instrument's deadlines from round `number` until the end."""
         instrument = group.instruments[instrument_id]
         offset_ns = group.offsets_ns[instrument_id]
         schedule = group.schedule
-        number = schedule.latest_due(self._monotonic_ns(), offset_ns) + 1
         while True:
             due_ns = schedule.deadline_ns(number, offset_ns)
             await self._sleep_until(due_ns)

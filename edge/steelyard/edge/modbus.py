@@ -146,7 +146,7 @@ class _GuardedTransaction(TransactionManager):
             self._expected = None
             self.registers = registers
             if not self.response_future.done():  # it is, when the time was up in this very moment
-                # Not through pymodbus's framer and decoder: they would let more through, and cost a quarter of a poll.
+                # Not through pymodbus's framer and decoder: they would let more through, and cost a third of a poll.
                 reply = ModbusPDU(dev_id=self.request_dev_id, transaction_id=self.request_transaction_id)
                 self.response_future.set_result(reply)
 
