@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import re
 import socket
 import ssl
+import subprocess
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +19,7 @@ from steelyard.broker_config.acl import acl_file
 from steelyard.broker_config.authority import Authority, Issued
 from steelyard.broker_config.client import BrokerClient, BrokerSettings, Message, TlsSettings
 from steelyard.broker_config.conf import MosquittoSettings, ServerTls, mosquitto_conf
+from steelyard.broker_config.embedded import find_mosquitto
 from steelyard.contracts.frame import MAX_FRAME_BYTES
 from steelyard.contracts.identifiers import parse_gateway_id, parse_organization_id
 from steelyard.contracts.topics import SUBSCRIBE_FRAMES, command_topic, frame_topic, receipt_topic, status_topic
@@ -249,6 +252,25 @@ def test_a_client_id_is_the_certificates_name_so_that_nobody_takes_over_a_sessio
         assert ours.connected, "the other's connection ended ours"
     finally:
         ours.stop()
+
+
+def test_s5_mqtt_3_1_1_is_refused_where_configured_and_an_old_broker_says_that_it_cannot(
+    mosquitto_factory: Any, tmp_path: Path, free_port: Any
+) -> None:
+    port = free_port()
+    settings = MosquittoSettings(
+        port=port, bind="127.0.0.1", tls=None, directory=str(tmp_path), user="root", only_mqtt_5=True
+    )
+    said = subprocess.run([find_mosquitto() or "mosquitto", "-h"], capture_output=True, text=True, check=False).stdout
+    version = re.search(r"version (\d+)\.(\d+)", said)
+    assert version is not None
+    if (int(version[1]), int(version[2])) < (2, 1):
+        with pytest.raises(RuntimeError, match="accept_protocol_versions"):
+            mosquitto_factory(mosquitto_conf(settings), port=port)
+        return
+    mosquitto_factory(mosquitto_conf(settings), port=port)
+    assert attempt(BrokerSettings(port=port, client_id="five"))[0], "the positive control"
+    assert not attempt(BrokerSettings(port=port, client_id="three", protocol="3.1.1"))[0]
 
 
 def test_a_frame_of_the_largest_size_passes_and_a_larger_packet_does_not(secured: Secured) -> None:

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from steelyard.contracts.clock import SystemClock
+from steelyard.contracts.errors import SettingsError
 from steelyard.contracts.identifiers import BootId, ChannelId, GatewayId, InstrumentId
 from steelyard.contracts.topics import frame_topic
 from steelyard.ingest.errors import IngestKeyError
@@ -312,6 +313,11 @@ def test_the_counters_say_what_became_of_every_frame(
     assert now.receipts >= 2
     assert now.batches >= 2
     assert "2 new with 4 readings" in caplog.text
+
+
+def test_a_url_that_names_no_store_ends_ingest_with_the_setting(house: Any) -> None:
+    with pytest.raises(SettingsError, match=r"stores\.readings"):
+        run_ingest(house.settings(1883, readings="mongodb://x"), SystemClock(), threading.Event())
 
 
 def test_a_missing_key_ends_ingest_with_the_remedy(house: Any) -> None:

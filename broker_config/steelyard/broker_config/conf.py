@@ -39,6 +39,9 @@ class MosquittoSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """Where the broker keeps its sessions; it saves them for convenience, our durability does not rest on it."""
     user: str | None = None
     """Account to change to when started by root; None: Mosquitto's own choice."""
+    only_mqtt_5: bool = False
+    """Refuse MQTT 3.1.1 clients. Mosquitto 2.1 or later; an older one does not start with it. The rights of a 3.1.1
+    client are the same, it is only not told when a publish is refused."""
     max_connections: int = 5_000
     """Connections; each is a file descriptor."""
     max_inflight_messages: int = 2_000
@@ -88,6 +91,8 @@ def _listener(settings: MosquittoSettings) -> tuple[str, ...]:
         f"max_connections {settings.max_connections}",
         "allow_zero_length_clientid false",
     ]
+    if settings.only_mqtt_5:
+        lines.append("accept_protocol_versions 5")
     if settings.user is not None:
         lines.append(f"user {settings.user}")
     if tls is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, TypeVar
@@ -21,7 +21,7 @@ from steelyard.ingest.receipts import ReceiptDesk
 from steelyard.ingest.registrar import Registrar
 from steelyard.ingest.settings import load_key
 from steelyard.ingest.view import ReadingsView
-from steelyard.storage.errors import StoreUnavailable
+from steelyard.storage.errors import StorageError, StoreUnavailable
 from steelyard.storage.ledger import Ledger
 from steelyard.storage.readings.opening import open_readings
 from steelyard.storage.records.opening import Records, open_records
@@ -62,6 +62,7 @@ def run_ingest(settings: IngestSettings, clock: Clock, stop: Event) -> None:
         LedgerLocked: another process writes this ledger.
     """
     key = load_key(settings.ingest.key)
+    _refuse_wrong_url(settings.stores.readings)
     with ExitStack() as opened:
         ledger = _wait_for("ledger", lambda: Ledger(Path(settings.stores.ledger)), stop)
         if ledger is None:
@@ -233,6 +234,12 @@ def _rare_collections() -> Iterator[None]:
     finally:
         gc.set_threshold(*before)
         gc.unfreeze()
+
+
+def _refuse_wrong_url(readings: str) -> None:
+    """Let a readings URL that names no store end the process at once; a store that is down is the view's business."""
+    with suppress(StorageError):
+        open_readings(readings).close()
 
 
 def _open_records(settings: IngestSettings, health: HealthBook, clock: Clock) -> tuple[Records, Registrar]:
