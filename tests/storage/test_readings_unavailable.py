@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from influxdb_client import BucketRetentionRules
+from influxdb_client.client.influxdb_client import InfluxDBClient
 
 from steelyard.contracts.errors import SettingsError
 from steelyard.contracts.identifiers import ChannelId, InstrumentId
@@ -190,4 +192,18 @@ def test_a_failed_batch_leaves_the_embedded_store_usable(tmp_path: Path, block: 
     store.write([one])
 
     assert store.series(EM, U, 0, 2**62).value.tolist() == [230.0]
+    store.close()
+
+
+def test_a_bucket_that_forgets_is_told_from_one_that_is_down(influxdb: Any, block: Callable, frame: Callable) -> None:
+    """With a finite retention InfluxDB refuses what is older: a history would be lost without a word."""
+    with InfluxDBClient(url=influxdb.url, token=influxdb.token, org=influxdb.org) as client:
+        rules = BucketRetentionRules(type="expire", every_seconds=3600)
+        client.buckets_api().create_bucket(
+            bucket_name=f"{influxdb.bucket}-short", retention_rules=rules, org=influxdb.org
+        )
+    store = open_readings(_url(influxdb, bucket=f"{influxdb.bucket}-short"))
+
+    with pytest.raises(StoreUnavailable, match="set its retention to infinite"):
+        store.write([frame(block(EM, [U], [T0 - 10**18], [[230.0]]))])
     store.close()
