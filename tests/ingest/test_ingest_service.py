@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import sqlite3
 import threading
 import time
@@ -276,6 +277,22 @@ def test_two_boots_are_two_streams(mosquitto: Any, house: Any, running: Any, gat
             ("00000001", 1),
             ("00000002", 1),
         ]
+
+
+def test_r8_frames_that_come_three_times_and_in_any_order_have_the_effect_of_one(
+    mosquitto: Any, house: Any, running: Any, gateway_double: Any, eventually: Any
+) -> None:
+    house.register(GATEWAY)
+    messages = [house.message(GATEWAY, seq) for seq in range(1, 101)]
+    with running(house.settings(mosquitto.port)), gateway_double(mosquitto.port, GATEWAY) as gateway:
+        gateway.deliver(messages[0], upto=1)
+        gateway.send(*random.Random(8).sample(messages * 3, 300))
+        gateway.wait_for_receipt(100)
+        eventually(lambda: len(stored_readings(house.readings_url)) == 100)
+    with LedgerReader(house.ledger_path) as ledger:
+        assert sorted(entry.seq for entry in ledger.frames(0, 1000)) == list(range(1, 101))
+        assert ledger.incident_count() == ledger.quarantine_size() == 0
+    assert stored_readings(house.readings_url) == [float(seq) for seq in range(1, 101)]
 
 
 def test_the_counters_say_what_became_of_every_frame(
