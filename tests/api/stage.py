@@ -4,6 +4,7 @@ Everything is stored through the real stores (SQLite files) and is a function of
 """
 
 import math
+import random
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -246,8 +247,9 @@ def observations_of(device: Device) -> list[ErrorObservation]:
         return []
     found = []
     verified_days = (TODAY - device.verified).days
+    chance = random.Random(device.id)
     for ago in range(700, 0, -2):
-        noise = 0.14 * device.limit * math.sin(ago * 12.9898) * math.sin(ago * 78.233)
+        noise = chance.gauss(0.0, 0.045 * device.limit)
         since = ago if ago <= verified_days else ago - verified_days
         error = device.error - device.rate * since / 365.25 + noise
         if device.jump and ago > 40:
@@ -258,7 +260,7 @@ def observations_of(device: Device) -> list[ErrorObservation]:
                 channel=device.channels[0][0],
                 t_ns=NOW_NS - ago * DAY,
                 error=error,
-                standard_uncertainty=0.08 * device.limit,
+                standard_uncertainty=0.05 * device.limit,
                 test_point=device.channels[0][4],
                 unit=device.error_unit,
                 source=ObservationSource.REFERENCE_PAIR,
@@ -370,7 +372,7 @@ def registration() -> Registration:
 def frames(span_ns: int, step_ns: int) -> list[Frame]:
     found, seq = [], 0
     for org in GATEWAYS:
-        for t in range(NOW_NS - span_ns, NOW_NS, step_ns):
+        for t in range(NOW_NS - span_ns + step_ns - 2 * NS, NOW_NS, step_ns):
             seq += 1
             hour = (t // NS % 86_400) / 3600
             wave = 1 + 0.03 * math.sin(2 * math.pi * hour / 24) + 0.004 * math.sin(t / NS * 0.7)
@@ -452,7 +454,7 @@ class Stage:
             self.orders[trigger] = order.id
             self.records.orders.add_order(order, raise_order(order, who="calibration", role=Role.SYSTEM).audit)
         self._operations()
-        self.readings.write(frames(30 * DAY, 6 * 3600 * NS) if history else frames(DAY, 6 * 3600 * NS))
+        self.readings.write(frames(30 * DAY, 2 * 3600 * NS) if history else frames(DAY, 6 * 3600 * NS))
         self.keys = {
             name: create_api_key(self.records, organization=org, role=role, name=name, created_by="test", now_ns=NOW_NS)
             for name, (org, role) in PEOPLE.items()
