@@ -38,8 +38,6 @@ HISTORY_S = 80.0
 """Wall seconds in which the two years are told."""
 SHORT_HISTORY_S = 8.0
 """Wall seconds in which what was missed since the last start is told."""
-LEAD_S = 4.0
-"""Wall seconds between making the clock and its first simulated second: the processes need them to start."""
 PATIENCE_S = 60.0
 """Wall seconds that the last of the history may take to arrive after the clock has caught up."""
 
@@ -180,12 +178,12 @@ def _clock_settings(records: Records, state: DemoState, now_ns: int) -> ClockSet
     behind_s = (now_ns - from_ns) / 1e9
     if behind_s < SAMPLE_HOURS * 3600:
         return None
-    wall_from_ns = now_ns + int(LEAD_S * 1e9)
     length_s = HISTORY_S if not state.ready else SHORT_HISTORY_S
     return ClockSettings(
         simulated_from_ns=from_ns,
-        wall_from_ns=wall_from_ns,
-        rate=1.0 + (behind_s + LEAD_S) / length_s,
+        # Not later than the gateways' first poll: before its start the simulated world is not defined.
+        wall_from_ns=now_ns,
+        rate=1.0 + behind_s / length_s,
         # One step a round: instruments of a reference pair are read at one simulated instant.
         step_ns=int(SAMPLE_HOURS * 3600 * 1e9),
     )
