@@ -16,6 +16,7 @@ from steelyard.broker_config.acl import INGEST_IDENTITY, LONGEST_NAME, acl_file,
 from steelyard.broker_config.authority import Authority, make_certificates
 from steelyard.broker_config.conf import MosquittoSettings, ServerTls, mosquitto_conf
 from steelyard.broker_config.errors import BrokerSettingsError, CertificateError
+from steelyard.broker_config.settings import BrokerSettings
 from steelyard.contracts.errors import IdentifierError
 from steelyard.contracts.identifiers import GRAMMAR, GatewayId, OrganizationId
 from steelyard.contracts.topics import PREFIX, acl_rules
@@ -99,6 +100,13 @@ def test_no_broker_without_tls_is_configured_for_others_to_reach() -> None:
 def test_the_files_for_containers_are_the_generated_ones() -> None:
     assert (HOUSE / "acl").read_text() == acl_file()
     assert (HOUSE / "mosquitto.conf").read_text() == mosquitto_conf(MosquittoSettings(tls=SERVER_TLS))
+
+
+def test_the_reference_page_names_every_setting_of_the_connection() -> None:
+    page = (HOUSE.parent / "docs/reference/broker.md").read_text()
+    table = page[page.index("## The `[broker]` table") : page.index("## The client")]
+    for field in BrokerSettings.__struct_fields__:
+        assert f"`{field}`" in table or f"`{field}.ca`" in table, field
 
 
 def test_a_set_of_certificates_is_made_once_and_extended_later(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from steelyard.broker_config.client import Message
@@ -19,7 +21,7 @@ from steelyard.contracts.status import GatewayStatus
 from steelyard.ingest.errors import IngestKeyError
 from steelyard.ingest.health import HealthBook
 from steelyard.ingest.inbox import Inbox
-from steelyard.ingest.settings import load_key, parse_ingest_settings
+from steelyard.ingest.settings import IngestTable, load_key, parse_ingest_settings
 
 GATEWAY = GatewayId("gw-1")
 FIRST, SECOND = BootId("00000001-aaaaaaaa"), BootId("00000002-bbbbbbbb")
@@ -201,6 +203,20 @@ def test_a_wrong_setting_is_named_with_what_would_be_right(old: str, new: str, e
     with pytest.raises(SettingsError, match=r"server\.toml|ingest") as caught:
         parse(SERVER.replace(old, new, 1))
     assert expected in str(caught.value)
+
+
+def test_the_reference_page_names_every_setting_with_its_default() -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/ingest.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", page, re.MULTILINE))
+    assert rows.keys() == set(IngestTable.__struct_fields__)
+    for field in msgspec.structs.fields(IngestTable):
+        said = rows[field.name]
+        if field.required:
+            assert said.strip() == "required"
+        elif "MiB" in said:
+            assert int(said.split()[0]) << 20 == field.default
+        else:
+            assert float(said.replace(",", "")) == field.default, field.name
 
 
 def test_a_key_that_cannot_be_read_is_named_with_the_remedy(tmp_path: Path) -> None:
