@@ -36,8 +36,8 @@ MAX_SEQ = 2**53 - 1
 EARLIEST_NS = 946_684_800_000_000_000
 """2000-01-01T00:00:00Z: no instrument's value is older than this."""
 
-LATEST_NS = 2**63 - 1
-"""The last instant that 64 signed bits of nanoseconds can name (2262-04-11)."""
+LATEST_NS = 4_102_444_800_000_000_000
+"""2100-01-01T00:00:00Z: a clock that shows more is broken, and the stores hold 64 signed bits."""
 
 _KNOWN_QUALITIES = frozenset(int(quality) for quality in Quality)
 _NULL_QUALITIES = frozenset(int(quality) for quality in WITHOUT_VALUE)
