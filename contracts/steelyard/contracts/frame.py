@@ -186,4 +186,4 @@ def _check_values(where: str, block: Block) -> None:
 
 def _check_instant(field: str, instant: int) -> None:
     if not EARLIEST_NS <= instant <= LATEST_NS:
-        raise FrameMalformed(field, instant, "must be UTC nanoseconds since 1970, not before the year 2000")
+        raise FrameMalformed(field, instant, "must be UTC nanoseconds since 1970, in the years 2000 to 2099")
