@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import pytest
-from api.stage import DEVICES, NOW, TODAY
+from api.devices import DEVICES, NOW, TODAY
 
 from steelyard.storage.errors import StoreUnavailable
 

@@ -102,9 +102,14 @@ def email(about: Subject, public_url: str, now_ns: int) -> Text:
         "It is a finding in service, not a verification.",
         "",
     ]
+    return Text(subject=subject_line(about), body="\n".join(lines))
+
+
+def subject_line(about: Subject) -> str:
+    """Return what an alert is about in one line."""
+    order, instrument = about.order, about.instrument
     due = f", verify by {order.due_date.isoformat()}" if order.due_date else ""
-    subject = f"{kind.label}: {instrument.name} ({instrument.id}){due}"
-    return Text(subject=" ".join(subject.split()), body="\n".join(lines))
+    return " ".join(f"{TRIGGERS[order.trigger].label}: {instrument.name} ({instrument.id}){due}".split())
 
 
 def webhook(about: Subject, public_url: str) -> Text:
@@ -127,7 +132,7 @@ def webhook(about: Subject, public_url: str) -> Text:
             url=order_url(order.id, public_url),
         ),
     )
-    return Text(subject=f"work_order.raised {order.id}", body=msgspec.json.encode(notice).decode())
+    return Text(subject=subject_line(about), body=msgspec.json.encode(notice).decode())
 
 
 def _due(day: date | None, now_ns: int) -> str:

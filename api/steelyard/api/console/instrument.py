@@ -234,9 +234,10 @@ def _because(assessment: Assessment, *, mandatory: bool) -> str:
 
 
 def _error_sentence(estimate: ErrorEstimate) -> str:
+    chance = percent(estimate.probability_out_of_tolerance).replace("< ", "below ").replace("> ", "above ")
     return (
         f"Its error today is {error_text(estimate)} (k = 2), {share_of_limit(estimate)} of what is permitted. "
-        f"The chance that it is outside the limits is {percent(estimate.probability_out_of_tolerance)}."
+        f"The chance that it is outside the limits is {chance}."
     )
 
 

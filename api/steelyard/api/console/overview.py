@@ -52,6 +52,7 @@ class Row:
     standing: Standing
     beam: Beam | None
     error_text: str
+    limits_text: str
     probability: str
     risky: bool
     due_date: str
@@ -151,6 +152,14 @@ def _href(query: str, status: str, page: int) -> str:
     return f"/?{text}" if text else "/"
 
 
+def _why(item: FleetItem) -> str:
+    """The reason, where something has to be done; the numbers of the others stand beside it in the row already."""
+    assessment = item.assessment
+    if assessment is None:
+        return STANDINGS[None].meaning
+    return "Nothing has to be done." if GROUPS[_group(item)].key == "valid" else assessment.reason
+
+
 def _row(item: FleetItem, now_ns: int, *, foreign: bool) -> Row:
     held, assessment = item.instrument, item.assessment
     estimate = assessment.estimate if assessment else None
@@ -161,14 +170,12 @@ def _row(item: FleetItem, now_ns: int, *, foreign: bool) -> Row:
         place=f"{item.owner.name}, {held.location}" if foreign else held.location,
         standing=STANDINGS[assessment.status if assessment else None],
         beam=draw(estimate) if estimate else None,
-        error_text=f"{error_text(estimate)}, permitted "
-        f"{limits_text(estimate.mpe_lower, estimate.mpe_upper, estimate.unit)}"
-        if estimate
-        else "",
+        error_text=error_text(estimate) if estimate else "",
+        limits_text=limits_text(estimate.mpe_lower, estimate.mpe_upper, estimate.unit) if estimate else "",
         probability=percent(estimate.probability_out_of_tolerance) if estimate else "Not known yet",
         risky=bool(estimate and estimate.probability_out_of_tolerance > RISKY),
         due_date=due.isoformat() if due else "No date",
         due_in=in_days(due, now_ns) if due else "",
-        why=assessment.reason if assessment else STANDINGS[None].meaning,
+        why=_why(item),
         order=item.orders[0].id if item.orders else None,
     )
