@@ -51,8 +51,9 @@ class Budget:
 class Contribution:
     """A line of the budget: an input quantity and what it contributes to an output.
 
-    `sensitivity` c_i; `contribution` u_i(y) = |c_i| u(x_i) in the output's unit; `share` in the first-order u_c^2(y),
-    covariances divided evenly between their two quantities, so that shares sum to 1 and can be negative.
+    `sensitivity` c_i, nan for a constant, which is not differentiated by; `contribution` u_i(y) = |c_i| u(x_i) in the
+    output's unit; `share` in the first-order u_c^2(y), covariances divided evenly between their two quantities, so that
+    shares sum to 1 and can be negative.
     """
 
     name: str
@@ -167,7 +168,7 @@ def _output(budget: Budget, found: Propagation, index: int) -> OutputResult:
                 estimate=each.estimate,
                 standard_uncertainty=each.standard_uncertainty,
                 degrees_of_freedom=each.degrees_of_freedom,
-                sensitivity=0.0 if place is None else float(found.sensitivity[index, place]),
+                sensitivity=_sensitivity(found, index, place, each),
                 contribution=0.0 if place is None else float(found.contributions[index, place]),
                 share=0.0 if place is None else float(found.shares[index, place]),
                 unit=each.unit,
@@ -185,3 +186,9 @@ def _output(budget: Budget, found: Propagation, index: int) -> OutputResult:
         contributions=tuple(sorted(contributions, key=lambda each: -each.contribution)),
         bias=None if found.bias is None else float(found.bias[index]),
     )
+
+
+def _sensitivity(found: Propagation, index: int, place: int | None, quantity: Quantity) -> float:
+    if quantity.standard_uncertainty == 0.0:
+        return math.nan
+    return 0.0 if place is None else float(found.sensitivity[index, place])

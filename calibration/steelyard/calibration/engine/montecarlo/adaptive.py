@@ -46,10 +46,10 @@ def simulate_adaptively(
 ) -> SimulationResult:
     """Make blocks of M = max(J, 10^4) trials, J = ceil(100 / (1 - p)), until the results have settled (7.9.4).
 
-    Settled means, after ten blocks at least: for each output, twice the standard deviation of the average over blocks is below the numerical
-    tolerance of u(y) to `digits` digits, for the mean, the standard deviation and both ends of the interval. The
-    probabilistically symmetric interval is watched (the shortest one's ends scatter more than what they say).
-    `largest_trials` ends it unsettled, with `converged` False.
+    Settled means, after ten blocks at least: for each output, twice the standard deviation of the average over blocks
+    is below the numerical tolerance of u(y) to `digits` digits, for the mean, the standard deviation and both ends of
+    the interval. The probabilistically symmetric interval is watched (the shortest one's ends scatter more than what
+    they say). `largest_trials` ends it unsettled, with `converged` False.
 
     Raises MonteCarloError for an output that has no variance, or none at all but a constant value.
     """
