@@ -132,8 +132,8 @@ def as_text(
     for region in complex_regions(result):
         major, minor = (number(axis, 3) for axis in region.semi_axes)
         parts.append(
-            f"{region.name}: ellipse about {region.centre[0]:.9g} {region.centre[1]:+.9g}j, semi-axes {major} and {minor}, "
-            f"major axis at {math.degrees(region.angle):.4g} deg, k = {region.coverage_factor:.3g}"
+            f"{region.name}: ellipse about {region.centre[0]:.9g} {region.centre[1]:+.9g}j, "
+            f"semi-axes {major} and {minor}, major axis at {math.degrees(region.angle):.4g} deg, k = {region.coverage_factor:.3g}"
         )
     if len(result.outputs) > 1:
         names = [each.name for each in result.outputs]

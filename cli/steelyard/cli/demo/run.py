@@ -200,11 +200,11 @@ def _start(children: Children, layout: Layout, settings: ClockSettings | None) -
             *("--step-ns", str(settings.step_ns)),
         )
     )
-    children.start("sim", "sim", str(layout.scenario), *clock)
+    children.start("sim", "sim", str(layout.scenario), *clock, prompt=True)
     children.start("ingest", "ingest", "--config", str(layout.server))
     children.start("api", "api", "--config", str(layout.server))
     for gateway in GATEWAYS:
-        children.start(gateway, "edge", "run", str(layout.edge(gateway)))
+        children.start(gateway, "edge", "run", str(layout.edge(gateway)), prompt=True)
 
 
 def _wait_for_console(url: str, children: Children, stop: threading.Event, patience_s: float = 60.0) -> None:
