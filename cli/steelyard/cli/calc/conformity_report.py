@@ -76,7 +76,7 @@ def as_text(question: ConformityQuestion, found: ConformityAssessment) -> str:
         *_rule_rows(question, found),
         *_risk_rows(found),
     ]
-    text = table(("", "value", ""), rows)
+    text = table(("", "value", ""), rows, left=3)
     if found.wanted is not None and found.wanted.reason is not None:
         text += f"\n{found.wanted.reason}"
     return text
