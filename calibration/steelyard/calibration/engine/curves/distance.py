@@ -147,9 +147,9 @@ def _root(covariance: Array) -> Array:
         if np.min(covariance) <= 0.0:
             item = int(np.argmin(covariance)) + 1
             raise DataError("u_y", 0.0, f"item {item}: has no uncertainty in y nor one in x that acts on y")
-        return np.sqrt(covariance)
+        return np.asarray(np.sqrt(covariance), dtype=np.float64)
     try:
-        return np.linalg.cholesky(covariance)
+        return np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
     except np.linalg.LinAlgError as error:
         remedy = "x and y together leave an observation, or a combination of them, without uncertainty"
         raise DataError("covariance", "singular matrix", remedy) from error

@@ -120,7 +120,9 @@ def correlation_of(inverse: Numbers) -> NDArray[np.float64]:
 
 
 def _norm(column: Numbers) -> Precise:
-    return Precise(column @ column).sqrt()
+    square: Any = column @ column
+    root: Precise = square.sqrt()
+    return root
 
 
 def _cholesky(matrix: Numbers, names: Sequence[str]) -> Numbers:

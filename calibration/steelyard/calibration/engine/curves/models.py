@@ -12,9 +12,11 @@ import numpy as np
 from steelyard.calibration.engine.budget.expression import CONSTANTS, OPERATORS, Expression
 from steelyard.calibration.engine.budget.jets import Jet, Operand
 from steelyard.calibration.engine.budget.parser import parse_equations
+from steelyard.calibration.engine.budget.tokens import normal_name
 from steelyard.calibration.engine.curves.errors import ModelChoiceError
 
 MAX_DEGREE = 30
+RESPONSE = "y"
 
 
 class Model(Protocol):
@@ -133,6 +135,9 @@ def expression_model(text: str, known: Sequence[str], wanted: Sequence[str] = ()
         ModelChoiceError: for a model without parameters, or a start value without a parameter.
     """
     expression = parse_expression(text)
+    if RESPONSE in expression.names:
+        raise ModelChoiceError("model", text, f"{RESPONSE} is the response; it can stand on the left only")
+    known = [normal_name(name) for name in known]
     names = [name for name in expression.names if name not in CONSTANTS or name in known]
     parameters = tuple(name for name in names if name not in known)
     for name in wanted:
@@ -169,7 +174,7 @@ def jacobian(model: Model, parameters: Sequence[Any], regressors: Mapping[str, A
         The value, shape (n,), and the derivatives, shape (n, p).
     """
     count, size = max((len(each) for each in regressors.values()), default=1), len(parameters)
-    directions = np.eye(size).astype(int).astype(dtype)
+    directions: Any = np.eye(size).astype(int).astype(dtype)
     jets = [
         Jet(np.array([value], dtype=dtype), (directions[index][:, np.newaxis],))
         for index, value in enumerate(parameters)

@@ -106,7 +106,7 @@ def fit_nonlinear(model: Model, data: Observations, start: Mapping[str, float]) 
     for index in problem.nonlinear:
         if model.parameters[index] not in start:
             raise ModelChoiceError(
-                "start", model.parameters[index], "needs a start value; the model is not linear in it"
+                "start", model.parameters[index], "is no column, and needs a start value: the model is not linear in it"
             )
     minima = _minima(problem, start)
     best = min(minima, key=lambda each: (not np.isfinite(each.sum_of_squares), each.sum_of_squares))
@@ -153,10 +153,10 @@ def _finished(problem: Problem, best: Minimum) -> Estimate:
     estimate = polished(model, data, best.values, converged=best.converged)
     if estimate is not None:
         return estimate
-    found = problem.evaluate(best.values)
-    assert found is not None
-    residuals = data.y - model.evaluate([np.array([value]) for value in best.values], data.regressors)
-    return unpolished(residuals, *found, best.values, converged=best.converged)
+    value, slopes = jacobian(model, list(best.values), data.regressors, dtype=float)
+    residuals = data.y - value
+    weighted, design = problem.whitened(residuals), problem.whitened(slopes)
+    return unpolished(residuals, weighted, design, best.values, converged=best.converged)
 
 
 def _minima(problem: Problem, start: Mapping[str, float]) -> list[Minimum]:

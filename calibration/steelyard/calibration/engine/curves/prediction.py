@@ -44,7 +44,7 @@ def predict(
     u_x: Mapping[str, float] | None = None,
     extrapolate: bool = False,
 ) -> Prediction:
-    """Y at x: u^2(y) = g' C g + (df/dx)^2 u^2(x) (ISO/TS 28037:2010, 11.2).
+    """The response at x: u^2(y) = g' C g + (df/dx)^2 u^2(x) (ISO/TS 28037:2010, 11.2).
 
     Args:
         fit: the curve.
@@ -79,7 +79,7 @@ def predict(
 
 
 def invert(fit: CurveFit, y: float, *, u_y: float = 0.0, extrapolate: bool = False) -> Prediction:
-    """X at y: u^2(x) = (g' C g + u^2(y)) / (df/dx)^2 (ISO/TS 28037:2010, 11.1).
+    """The x that belongs to y: u^2(x) = (g' C g + u^2(y)) / (df/dx)^2 (ISO/TS 28037:2010, 11.1).
 
     Args:
         fit: a curve with one regressor.
@@ -176,4 +176,4 @@ def _roots(fit: CurveFit, name: str, y: float, low: float, high: float) -> list[
             roots.append(float(root))
     inner = np.flatnonzero(above[1:-1] == 0.0) + 1
     roots.extend(float(places[index]) for index in inner)
-    return sorted(dict.fromkeys(roots))
+    return sorted(set(roots))
