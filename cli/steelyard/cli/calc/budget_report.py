@@ -131,9 +131,11 @@ def as_text(
             parts.append(_monte_carlo(each, drawn[each.name], simulated, digits))
     for region in complex_regions(result):
         major, minor = (number(axis, 3) for axis in region.semi_axes)
+        angle = math.degrees(region.angle)
+        centre = f"{region.centre[0]:.9g} {region.centre[1]:+.9g}j"
         parts.append(
-            f"{region.name}: ellipse about {region.centre[0]:.9g} {region.centre[1]:+.9g}j, "
-            f"semi-axes {major} and {minor}, major axis at {math.degrees(region.angle):.4g} deg, k = {region.coverage_factor:.3g}"
+            f"{region.name}: ellipse about {centre}, semi-axes {major} and {minor}\n"
+            f"    major axis at {angle:.4g} deg to the real one, k = {region.coverage_factor:.3g}"
         )
     if len(result.outputs) > 1:
         names = [each.name for each in result.outputs]

@@ -34,17 +34,44 @@ class SecondOrder:
     bias: Floats
 
 
-def second_order_terms(model: Model, x: Sequence[Floats], spread: Floats, root: Floats | None) -> SecondOrder:
-    """Compute them from third-order jets along the directions e_i, e_i + e_j and e_i - e_j of z.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TaylorTerms:
+    """Derivatives of M outputs by n inputs in units of their uncertainties (or by z, see the module).
 
-    With D2, D3 the second and third derivative along a direction: f_ij = (D2(i+j) - D2(i-j)) / 4,
-    f_ijj = (D3(i+j) + D3(i-j) - 2 D3(i)) / 6 (polarization).
+    `gradient` float64[M, n, size], `hessian` float64[M, n, n, size]; `mixed` float64[M, n, n, size]: third derivatives,
+    once by the first index and twice by the second.
+    """
+
+    gradient: Floats
+    hessian: Floats
+    mixed: Floats
+
+
+def second_order_terms(model: Model, x: Sequence[Floats], spread: Floats, root: Floats | None) -> SecondOrder:
+    """What 5.1.2, note, adds.
 
     Args:
         model: the model.
         x: estimates, each a scalar or float64[size].
         spread: standard uncertainties, float64[n, size].
         root: the symmetric root of the correlation matrix, float64[n, n]; None for independent inputs.
+    """
+    found = taylor_terms(model, x, spread, root)
+    terms = 0.5 * found.hessian**2 + found.gradient[:, :, None] * found.mixed
+    cross = np.einsum("mis,kis->mks", found.gradient, np.sum(found.mixed, axis=2))
+    products = np.einsum("mijs,kijs->mks", found.hessian, found.hessian)
+    return SecondOrder(
+        covariance=np.asarray(0.5 * products + 0.5 * (cross + np.swapaxes(cross, 0, 1))),
+        weights=np.sum(terms, axis=2) + np.sum(terms, axis=1),
+        bias=np.asarray(0.5 * np.einsum("miis->ms", found.hessian)),
+    )
+
+
+def taylor_terms(model: Model, x: Sequence[Floats], spread: Floats, root: Floats | None = None) -> TaylorTerms:
+    """Derivatives from third-order jets along the directions e_i, e_i + e_j and e_i - e_j; arguments as above.
+
+    With D2, D3 the second and third derivative along a direction: f_ij = (D2(i+j) - D2(i-j)) / 4,
+    f_ijj = (D3(i+j) + D3(i-j) - 2 D3(i)) / 6 (polarization).
     """
     n, size = spread.shape
     first, second = np.triu_indices(n, 1)
@@ -56,32 +83,22 @@ def second_order_terms(model: Model, x: Sequence[Floats], spread: Floats, root: 
         name: Jet(np.broadcast_to(x[i], (size,)), (steps[:, i, None] * spread[i], zero, zero))
         for i, name in enumerate(model.inputs)
     }
-    _, results = real_outputs(model.outputs, model.evaluate(operands))
-    gradient, hessian, laplacian = [], [], []
-    weights = np.zeros((len(results), n, size))
+    names, results = real_outputs(model.outputs, model.evaluate(operands))
+    gradient = np.zeros((len(names), n, size))
+    hessian, mixed = np.zeros((len(names), n, n, size)), np.zeros((len(names), n, n, size))
+    diagonal, pairs = np.arange(n), len(first)
+    plus, minus = slice(n, n + pairs), slice(n + pairs, None)
     for m, result in enumerate(results):
-        terms = result.terms if isinstance(result, Jet) else (zero, zero, zero)
+        if not isinstance(result, Jet):
+            continue
         d1, d2, d3 = (
             np.broadcast_to(term, (len(directions), size)) * factor
-            for term, factor in zip(terms, (1.0, 2.0, 6.0), strict=True)
+            for term, factor in zip(result.terms, (1.0, 2.0, 6.0), strict=True)
         )
-        pairs = len(first)
-        plus, minus = slice(n, n + pairs), slice(n + pairs, None)
-        g, h, mixed = d1[:n], np.zeros((n, n, size)), np.zeros((n, n, size))
-        h[np.arange(n), np.arange(n)] = d2[:n]
-        h[first, second] = h[second, first] = (d2[plus] - d2[minus]) / 4.0
-        # `mixed` holds the third derivatives, once by the first index and twice by the second.
-        mixed[np.arange(n), np.arange(n)] = d3[:n]
-        mixed[first, second] = (d3[plus] + d3[minus] - 2.0 * d3[first]) / 6.0
-        mixed[second, first] = (d3[plus] - d3[minus] - 2.0 * d3[second]) / 6.0
-        terms_ij = 0.5 * h * h + g[:, None] * mixed
-        weights[m] = np.sum(terms_ij, axis=1) + np.sum(terms_ij, axis=0)
-        gradient.append(g)
-        hessian.append(h)
-        laplacian.append(np.sum(mixed, axis=1))
-    g_all, h_all, t_all = np.stack(gradient), np.stack(hessian), np.stack(laplacian)
-    cross = np.einsum("mis,kis->mks", g_all, t_all)
-    covariance = 0.5 * np.einsum("mijs,kijs->mks", h_all, h_all) + 0.5 * (cross + np.swapaxes(cross, 0, 1))
-    return SecondOrder(
-        covariance=np.asarray(covariance), weights=weights, bias=np.asarray(0.5 * np.einsum("miis->ms", h_all))
-    )
+        gradient[m] = d1[:n]
+        hessian[m, diagonal, diagonal] = d2[:n]
+        hessian[m, first, second] = hessian[m, second, first] = (d2[plus] - d2[minus]) / 4.0
+        mixed[m, diagonal, diagonal] = d3[:n]
+        mixed[m, first, second] = (d3[plus] + d3[minus] - 2.0 * d3[first]) / 6.0
+        mixed[m, second, first] = (d3[plus] - d3[minus] - 2.0 * d3[second]) / 6.0
+    return TaylorTerms(gradient=gradient, hessian=hessian, mixed=mixed)

@@ -56,13 +56,13 @@ def simulate_adaptively(
     if not 0.0 < coverage_probability < 1.0:
         raise MonteCarloError("coverage_probability", coverage_probability, "must be between 0 and 1, as 0.95")
     source = Trials(model, quantities, correlation, seed)
-    if source.moments < 2:
+    if source.available_moments < 2:
         remedy = (
             "an input has no variance (t with degrees of freedom of 2 or less), so that nothing settles; give trials"
         )
         raise MonteCarloError("monte_carlo.adaptive", True, remedy)
     size = max(math.ceil(100.0 / (1.0 - coverage_probability) - 1e-6), 10_000)
-    collected = Collector(source.names, coverage_probability)
+    collected = Collector(source, coverage_probability)
     kept = np.empty((len(source.names), max(BLOCK - BLOCK % size, size)))
     filled, trials, settled = 0, 0, False
     averages = _BlockAverages(len(source.names))
@@ -77,7 +77,7 @@ def simulate_adaptively(
             kept, filled = np.empty_like(kept), 0
     if filled:
         collected.take(kept[:, :filled])
-    return collected.result(seed=seed, converged=settled, moments=source.moments)
+    return collected.result(seed=seed, converged=settled)
 
 
 class _BlockAverages:

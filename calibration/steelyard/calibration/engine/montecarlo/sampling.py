@@ -108,6 +108,11 @@ class Sampler:
     constants: Mapping[str, float]
 
     @property
+    def independent(self) -> dict[str, Distribution]:
+        """The distributions of the quantities that are independent of all others."""
+        return {source.names[0]: source.distribution for source in self.sources if isinstance(source, _Single)}
+
+    @property
     def moments(self) -> int:
         """How many moments all quantities have, 0 to 2."""
         return min((source.moments for source in self.sources), default=2)

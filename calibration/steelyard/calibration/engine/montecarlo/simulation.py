@@ -12,6 +12,7 @@ from steelyard.calibration.engine.budget.correlation import Correlation
 from steelyard.calibration.engine.budget.model import Model, real_outputs
 from steelyard.calibration.engine.budget.quantities import Quantity
 from steelyard.calibration.engine.distributions.distribution import Floats
+from steelyard.calibration.engine.montecarlo.control import OutputControl, make_controls
 from steelyard.calibration.engine.montecarlo.errors import MonteCarloError
 from steelyard.calibration.engine.montecarlo.intervals import (
     CoverageIntervals,
@@ -64,14 +65,14 @@ class SimulationResult:
 
 @dataclass(slots=True)
 class Moments:
-    """Running count, mean float64[M] and sums of products of deviations float64[M, M] (Chan's formula)."""
+    """Running count, mean float64[K] and sums of products of deviations float64[K, K] of K rows (Chan's formula)."""
 
     count: int
     mean: Floats
     products: Floats
 
     def add(self, draws: Floats) -> None:
-        """Take in float64[M, k] draws."""
+        """Take in float64[K, k] draws."""
         count = draws.shape[1]
         mean = np.mean(draws, axis=1)
         deviations = draws - mean[:, None]
@@ -81,10 +82,27 @@ class Moments:
         self.mean += step * (count / total)
         self.count = total
 
-    @property
-    def covariance(self) -> Floats:
-        """Equation (17) of JCGM 101, for several outputs."""
-        return self.products / (self.count - 1)
+    def estimates(self, controls: tuple[OutputControl | None, ...]) -> tuple[Floats, Floats]:
+        """Mean float64[M] and covariance float64[M, M] of the M outputs, whose rows are followed by the controls'.
+
+        Equations (16) and (17) of JCGM 101 by regression on the controls (see `control`); covariances keep the draws'
+        correlation.
+        """
+        m = len(controls)
+        mean, covariance = self.mean[:m].copy(), self.products[:m, :m] / (self.count - 1)
+        drawn = np.sqrt(np.diag(covariance))
+        deviation = drawn.copy()
+        for index, control in enumerate(controls):
+            row = m + index
+            spread = self.products[row, row]
+            if control is None or not spread > 0.0:
+                continue
+            slope = self.products[index, row] / spread
+            residual = max(float(self.products[index, index] - slope * self.products[index, row]), 0.0)
+            mean[index] -= slope * self.mean[row]
+            deviation[index] = math.sqrt(slope**2 * control.variance + residual / (self.count - 1))
+        scale = np.divide(deviation, drawn, out=np.ones(m), where=drawn > 0.0)
+        return mean, covariance * np.outer(scale, scale)
 
 
 class Trials:
@@ -106,19 +124,32 @@ class Trials:
         estimates = {name: np.asarray(quantities[name].estimate) for name in model.inputs}
         with np.errstate(all="ignore"):
             self.names, _ = real_outputs(model.outputs, model.evaluate(estimates))
-        self.moments = self._sampler.moments
+        self.available_moments = self._sampler.moments
+        self.controls = make_controls(
+            model, self._sampler.independent, {name: float(each) for name, each in estimates.items()}, len(self.names)
+        )
+        rows = 2 * len(self.names)
+        self.moments = Moments(0, np.zeros(rows), np.zeros((rows, rows)))
 
     def fill(self, draws: Floats) -> None:
         """Fill float64[M, k] with the next k trials. Raises MonteCarloError where the model has no finite value."""
+        m = len(self.names)
+        rows = np.zeros((2 * m, min(self._chunk, draws.shape[1])))
         with np.errstate(all="ignore"):
             for start in range(0, draws.shape[1], self._chunk):
                 part = draws[:, start : start + self._chunk]
+                used = rows[:, : part.shape[1]]
                 inputs = self._sampler.draw(part.shape[1])
                 _, results = real_outputs(self._model.outputs, self._model.evaluate(inputs))
-                for row, result in zip(part, results, strict=True):
+                for row, result in zip(used, results, strict=False):
                     row[:] = result
-                if not np.all(np.isfinite(part)):
-                    self._refuse(part, inputs)
+                if not np.all(np.isfinite(used[:m])):
+                    self._refuse(used[:m], inputs)
+                part[:] = used[:m]
+                for row, control in zip(used[m:], self.controls, strict=True):
+                    if control is not None:
+                        control.fill(row, inputs)
+                self.moments.add(used)
 
     def _refuse(self, part: Floats, inputs: Mapping[str, Floats | float]) -> None:
         row = int(np.flatnonzero(~np.all(np.isfinite(part), axis=1))[0])
@@ -161,51 +192,50 @@ def simulate(
         least = least_trials(coverage_probability)
         raise MonteCarloError("monte_carlo.trials", trials, f"must be {least} or more, for ten outside the interval")
     source = Trials(model, quantities, correlation, seed, chunk)
-    collected = Collector(source.names, coverage_probability)
+    collected = Collector(source, coverage_probability)
     for size in _even_blocks(trials, block):
         draws = np.empty((len(source.names), size))
         source.fill(draws)
         collected.take(draws)
-    return collected.result(seed=seed, converged=None, moments=source.moments)
+    return collected.result(seed=seed, converged=None)
 
 
 class Collector:
     """Blocks of trials on their way to a result."""
 
-    def __init__(self, names: tuple[str, ...], coverage_probability: float) -> None:
-        self._names = names
+    def __init__(self, source: Trials, coverage_probability: float) -> None:
+        self._source = source
         self._p = coverage_probability
-        self._intervals: list[list[CoverageIntervals]] = [[] for _ in names]
+        self._intervals: list[list[CoverageIntervals]] = [[] for _ in source.names]
         self._sizes: list[int] = []
-        self._kept: Floats = np.empty((len(names), 0))
-        self.moments = Moments(0, np.zeros(len(names)), np.zeros((len(names), len(names))))
+        self._kept: Floats = np.empty((len(source.names), 0))
 
     def take(self, draws: Floats) -> None:
-        """Take in a block float64[M, k]; it belongs to the collector from now on."""
-        self.moments.add(draws)
+        """Take in a block float64[M, k] that the source has filled; it belongs to the collector from now on."""
         for row, found in zip(draws, self._intervals, strict=True):
             found.append(coverage_intervals(row, self._p))
         self._sizes.append(draws.shape[1])
         self._kept = draws
 
-    def result(self, *, seed: int, converged: bool | None, moments: int) -> SimulationResult:
-        """All blocks together; `moments` is how many the inputs have."""
-        covariance = self.moments.covariance
-        has_mean, has_variance = moments > 0, moments > 1
+    def result(self, *, seed: int, converged: bool | None) -> SimulationResult:
+        """All blocks together."""
+        source = self._source
+        mean, covariance = source.moments.estimates(source.controls)
+        has_mean, has_variance = source.available_moments > 0, source.available_moments > 1
         outputs = tuple(
             OutputDistribution(
                 name=name,
-                value=float(self.moments.mean[index]) if has_mean else math.nan,
+                value=float(mean[index]) if has_mean else math.nan,
                 standard_uncertainty=math.sqrt(max(float(covariance[index, index]), 0.0)) if has_variance else math.nan,
                 intervals=mean_intervals(self._intervals[index], self._sizes),
                 draws=self._kept[index],
             )
-            for index, name in enumerate(self._names)
+            for index, name in enumerate(source.names)
         )
         return SimulationResult(
             outputs=outputs,
             covariance=covariance if has_variance else np.full_like(covariance, np.nan),
-            trials=self.moments.count,
+            trials=source.moments.count,
             seed=seed,
             coverage_probability=self._p,
             converged=converged,

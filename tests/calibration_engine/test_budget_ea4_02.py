@@ -1,0 +1,167 @@
+"""EA-4/02 M:2022, supplement: tolerances are half of the last printed digit. U there is k u with k = 2 for 95.45 %."""
+
+import math
+
+import pytest
+from calibration_engine.workbench import calc
+
+from steelyard.calibration.engine.budget.evaluation import Budget, evaluate_budget
+from steelyard.calibration.engine.budget.model import parse_model
+from steelyard.calibration.engine.budget.quantities import certified, constant, distributed, known, observed
+from steelyard.calibration.engine.distributions.bounded import Rectangular, Triangular
+from steelyard.calibration.engine.montecarlo.simulation import simulate
+
+
+def test_s2_weight_of_10_kg() -> None:
+    answer = calc(
+        "budget",
+        """
+        model = "m_X = m_S + dm_D + dm + dm_C + dB"
+        coverage_probability = 0.9545
+        [quantities]
+        m_S = { value = 10000.005, expanded_uncertainty = 0.045, coverage_factor = 2, unit = "g" }
+        dm_D = { distribution = "rectangular", value = 0, half_width = 0.015, unit = "g" }
+        dm = { observations = [0.01, 0.03, 0.02], pooled_standard_deviation = 0.025, unit = "g" }
+        dm_C = { distribution = "rectangular", lower = -0.010, upper = 0.010, unit = "g" }
+        dB = { distribution = "rectangular", value = 0, half_width = 0.010, unit = "g" }
+        """,
+    )["outputs"]["m_X"]
+    assert answer["value"] == pytest.approx(10000.025, abs=0.0005)
+    assert answer["standard_uncertainty"] == pytest.approx(0.0293, abs=0.00005)
+    assert answer["expanded_uncertainty"] == pytest.approx(0.059, abs=0.0005)
+    assert answer["contributions"]["m_S"] == pytest.approx(0.0225, abs=0.00005)
+    assert answer["contributions"]["dm"] == pytest.approx(0.0144, abs=0.00005)
+    assert answer["degrees_of_freedom"] is None
+    assert answer["stated"] == "(10000.025 ± 0.059)"
+    assert answer["unit"] == "g"
+
+
+def test_s2_weight_of_10_kg_as_gum_workbench_evaluates_it() -> None:
+    # Its pooled deviation has a finite number of degrees of freedom: 0.0142 g, nu_eff = 122.
+    quantities = {
+        "m_S": certified(10000.005, 0.045, coverage_factor=2.0),
+        "dm_D": distributed(Rectangular(lower=-0.015, upper=0.015)),
+        "dm": known(0.02, 0.0142),
+        "dm_C": distributed(Rectangular(lower=-0.010, upper=0.010)),
+        "dB": distributed(Rectangular(lower=-0.010, upper=0.010)),
+    }
+    model = parse_model("m_X = m_S + dm_D + dm + dm_C + dB", quantities=list(quantities))
+    found = evaluate_budget(Budget(model=model, quantities=quantities, fixed_coverage_factor=2.0)).outputs[0]
+    assert found.standard_uncertainty == pytest.approx(0.0291465, abs=0.00006)
+    assert found.expanded_uncertainty == pytest.approx(0.058, abs=0.0005)
+
+
+def test_s3_standard_resistor_of_10_kilohm() -> None:
+    quantities = {
+        "R_S": certified(10000.053, 0.005, coverage_factor=2.0),
+        "dR_D": distributed(Rectangular(lower=0.010, upper=0.030)),
+        "dR_TS": distributed(Rectangular(lower=-0.00275, upper=0.00275)),
+        "r_C": distributed(Triangular(lower=1.0 - 1e-6, upper=1.0 + 1e-6)),
+        "r": observed([1.0000104, 1.0000107, 1.0000106, 1.0000103, 1.0000105]),
+        "dR_TX": distributed(Rectangular(lower=-0.0055, upper=0.0055)),
+    }
+    model = parse_model("R_X = (R_S + dR_D + dR_TS)*r_C*r - dR_TX", quantities=list(quantities))
+    found = evaluate_budget(Budget(model=model, quantities=quantities, fixed_coverage_factor=2.0)).outputs[0]
+    # Published, and the result fields of GUM Workbench's example file.
+    assert found.value == pytest.approx(10000.178, abs=0.0005)
+    assert found.value == pytest.approx(10000.1780007665, abs=1e-9)
+    assert found.standard_uncertainty == pytest.approx(0.00833, abs=0.000005)
+    assert found.standard_uncertainty == pytest.approx(0.00832800405259282, abs=1e-8)
+    assert found.expanded_uncertainty == pytest.approx(0.017, abs=0.0005)
+
+
+def test_s3_standard_resistor_by_the_workbench() -> None:
+    answer = calc(
+        "budget",
+        """{
+        "model": "R_X = (R_S + dR_D + dR_TS)*r_C*r - dR_TX", "coverage_probability": 0.9545,
+        "quantities": {
+          "R_S": {"value": 10000.053, "expanded_uncertainty": 0.005, "coverage_factor": 2, "unit": "Ω"},
+          "dR_D": {"distribution": "rectangular", "value": 0.020, "half_width": 0.010, "unit": "Ω"},
+          "dR_TS": {"distribution": "rectangular", "value": 0, "half_width": 0.00275, "unit": "Ω"},
+          "r_C": {"distribution": "triangular", "value": 1, "half_width": 1e-6},
+          "r": {"observations": [1.0000104, 1.0000107, 1.0000106, 1.0000103, 1.0000105]},
+          "dR_TX": {"distribution": "rectangular", "value": 0, "half_width": 0.0055, "unit": "Ω"}
+        }}""",
+    )["outputs"]["R_X"]
+    assert answer["value"] == pytest.approx(10000.178, abs=0.0005)
+    assert answer["standard_uncertainty"] == pytest.approx(0.00833, abs=0.000005)
+    assert answer["expanded_uncertainty"] == pytest.approx(0.017, abs=0.0005)
+
+
+def test_s4_gauge_block_of_50_mm() -> None:
+    # Lengths in nm above 50 mm, temperatures in K; the product of two quantities of value 0 needs second-order terms.
+    answer = calc(
+        "budget",
+        """
+        model = '''
+        l_X = l_S + dl_D + dl + dl_C - L*(alpha*dt + d_alpha*Dt) - dl_V   # (S4.2)
+        '''
+        second_order = true
+        coverage_factor = 2
+        [quantities]
+        l_S = { value = 20, expanded_uncertainty = 30, coverage_factor = 2 }
+        dl_D = { distribution = "rectangular", value = 0, half_width = 30 }
+        dl = { value = -94, standard_uncertainty = 5.37 }
+        dl_C = { distribution = "rectangular", value = 0, half_width = 32 }
+        L = 50e6
+        alpha = 11.5e-6
+        dt = { distribution = "rectangular", value = 0, half_width = 0.05 }
+        d_alpha = { distribution = "triangular", value = 0, half_width = 2e-6 }
+        Dt = { distribution = "rectangular", value = 0, half_width = 0.5 }
+        dl_V = { distribution = "rectangular", value = 0, half_width = 6.7 }
+        """,
+    )["outputs"]["l_X"]
+    assert answer["value"] == pytest.approx(-74.0, abs=0.5)  # 49.999 926 mm
+    assert answer["contributions"]["dt"] == pytest.approx(16.6, abs=0.05)
+    assert answer["contributions"]["dl_D"] == pytest.approx(17.3, abs=0.05)
+    assert answer["contributions"]["dl_C"] == pytest.approx(18.5, abs=0.05)
+    assert answer["standard_uncertainty"] == pytest.approx(36.4, abs=0.05)
+    assert answer["expanded_uncertainty"] == pytest.approx(73.0, abs=0.5)
+
+
+def test_s9_multimeter_with_one_dominant_rectangular_contribution() -> None:
+    answer = calc(
+        "budget",
+        """
+        model = "E_X = V_iX - V_S + dV_iX - dV_S"
+        monte_carlo = { trials = 1000000, seed = 9 }
+        [quantities]
+        V_iX = { value = 100.1, unit = "V" }
+        V_S = { value = 100.0, expanded_uncertainty = 0.002, coverage_factor = 2, unit = "V" }
+        dV_iX = { distribution = "rectangular", value = 0, half_width = 0.05, unit = "V" }
+        dV_S = { distribution = "rectangular", value = 0, half_width = 0.011, unit = "V" }
+        """,
+    )
+    gum, drawn = answer["outputs"]["E_X"], answer["monte_carlo"]["outputs"]["E_X"]
+    assert gum["value"] == pytest.approx(0.10, abs=0.005)
+    assert gum["standard_uncertainty"] == pytest.approx(0.030, abs=0.0005)
+    low, high = drawn["symmetric_interval"]
+    assert (high - low) / 2.0 == pytest.approx(0.05, abs=0.005)
+    # S9.9 takes the distribution for the dominant rectangular one: k = 1.65.
+    dominant = Rectangular(lower=-0.05, upper=0.05)
+    assert float(dominant.quantile(0.975)) / dominant.standard_deviation == pytest.approx(1.65, abs=0.005)
+    assert drawn["validation"]["valid"] is False
+
+
+def test_s10_caliper_with_two_dominant_rectangular_contributions() -> None:
+    # In micrometres; the trapezoid of the two has beta = (50 - 25) / (50 + 25) = 0.33 and k = 1.83.
+    quantities = {
+        "l_iX": constant(150100.0),
+        "l_S": distributed(Rectangular(lower=150000.0 - 0.8, upper=150000.0 + 0.8)),
+        "dt": distributed(Rectangular(lower=-2.0, upper=2.0)),
+        "dl_iX": distributed(Rectangular(lower=-25.0, upper=25.0)),
+        "dl_M": distributed(Rectangular(lower=-50.0, upper=50.0)),
+    }
+    model = parse_model("E_X = l_iX - l_S + 1.7*dt + dl_iX + dl_M", quantities=list(quantities))
+    found = evaluate_budget(Budget(model=model, quantities=quantities)).outputs[0]
+    assert found.value == pytest.approx(100.0, abs=5.0)
+    assert found.standard_uncertainty == pytest.approx(33.0, abs=1.0)  # EA sums rounded 15 and 29
+    drawn = simulate(model, quantities, trials=1_000_000, seed=10).outputs[0].intervals.symmetric
+    half = (drawn[1] - drawn[0]) / 2.0
+    assert half == pytest.approx(60.0, abs=5.0)
+    assert half / found.standard_uncertainty == pytest.approx(1.83, abs=0.01)
+    # S10.13: k = (1 - sqrt((1 - p)(1 - beta^2))) / sqrt((1 + beta^2) / 6)
+    beta = 1.0 / 3.0
+    k = (1.0 - math.sqrt(0.05 * (1.0 - beta**2))) / math.sqrt((1.0 + beta**2) / 6.0)
+    assert k == pytest.approx(1.83, abs=0.005)
