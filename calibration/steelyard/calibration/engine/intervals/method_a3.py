@@ -1,0 +1,71 @@
+"""Method A3, the interval test: is the present interval consistent with the reliability target? (NCSLI RP-1, 2010)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from steelyard.calibration.engine.intervals.binomial import Counts, Floats, rejection_confidence, reliability_limits
+from steelyard.calibration.engine.intervals.errors import IntervalError, require_fraction, require_positive
+
+LEAST_CALIBRATIONS = 2
+"""One calibration is an anecdote: no confidence rejects anything by it, and an interval from it would be a guess."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class IntervalTest:
+    """Results, arrays of one shape.
+
+    `interval` in the unit of the present one, nan where there are too few data (`sufficient` False);
+    `rejection_confidence` with which the present interval fails the test; `rejected` whether that exceeds the
+    confidence asked for; `observed_reliability` between its limits `reliability_low` and `reliability_high`.
+    """
+
+    interval: Floats
+    sufficient: NDArray[np.bool_]
+    rejection_confidence: Floats
+    rejected: NDArray[np.bool_]
+    observed_reliability: Floats
+    reliability_low: Floats
+    reliability_high: Floats
+
+
+def interval_test(
+    counts: Counts,
+    current_interval: ArrayLike,
+    target: float,
+    *,
+    confidence: float = 0.5,
+    max_change_factor: float = 2.0,
+) -> IntervalTest:
+    """Test and adjust intervals at which calibrations were made, whatever their number of instruments.
+
+    I = I_0 10^((R - R_t) Q), with the observed reliability R and the rejection confidence Q of `binomial`; never
+    changed by more than `max_change_factor` either way. `current_interval` > 0 broadcasts with the counts, in any unit
+    of time; `confidence` is that of the reliability's limits. Raises IntervalError for arguments out of range.
+
+    An interval with too good a record is lengthened by the same formula; suncal 1.7.1 leaves it as it is unless every
+    calibration passed.
+    """
+    require_fraction("target", target)
+    if not (np.isfinite(max_change_factor) and max_change_factor >= 1.0):
+        raise IntervalError("max_change_factor", max_change_factor, "must be 1 or more")
+    present = np.asarray(current_interval, dtype=np.float64)
+    for each in present.flat:
+        require_positive("current_interval", float(each))
+    low, high = reliability_limits(counts, confidence)
+    observed = counts.in_tolerance / counts.calibrations
+    q = rejection_confidence(counts, target)
+    factor = np.clip(10.0 ** ((observed - target) * q), 1.0 / max_change_factor, max_change_factor)
+    sufficient = counts.calibrations >= LEAST_CALIBRATIONS
+    return IntervalTest(
+        interval=np.where(sufficient, present * factor, np.nan),
+        sufficient=np.asarray(sufficient),
+        rejection_confidence=q,
+        rejected=np.asarray(q > confidence),
+        observed_reliability=np.asarray(observed),
+        reliability_low=low,
+        reliability_high=high,
+    )
