@@ -24,12 +24,12 @@ from steelyard.calibration.engine.curves.precise import precise, rounded
 
 _LARGEST_PRECISE = 4_000
 """n p up to which steps in 60 digits cost less than some seconds."""
-_ORTHOGONAL = 1e-11
+_ORTHOGONAL = 1e-12
 """Cosine between residuals and tangent plane that ends the steps; its square is the error of the sum of squares."""
 _CONVERGED = 1e-6
 _EXACT = 1e-25
 """Residuals that are smaller than this beside the observations are those of exact data."""
-_MOST_STEPS = 15
+_MOST_STEPS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

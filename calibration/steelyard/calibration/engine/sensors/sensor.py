@@ -81,4 +81,4 @@ def inverted(function: Callable[[Array], Array], values: Array, temperatures: Ar
         above = function(middle) > values
         low, high = np.where(above, low, middle), np.where(above, middle, high)
     # Of the two neighbours, the nearer one; so that a value on the grid comes back as it was.
-    return np.where(np.abs(function(low) - values) <= np.abs(function(high) - values), low, high)
+    return np.where(np.abs(function(low) - values) < np.abs(function(high) - values), low, high)
