@@ -88,13 +88,14 @@ def propagate(
         whole = np.concatenate([block[1][index] for block in blocks], axis=-1)
         return whole.reshape(*whole.shape[:-1], *shape)
 
-    variance = joined(3)
+    value, variance = joined(0), joined(3)
     with np.errstate(invalid="ignore"):
-        uncertainty = np.sqrt(variance)
+        # Some functions have a derivative where they have no value.
+        uncertainty = np.where(np.isfinite(value), np.sqrt(variance), np.nan)
     return Propagation(
         outputs=names,
         inputs=inputs,
-        value=joined(0),
+        value=value,
         sensitivity=joined(1),
         covariance=joined(2),
         standard_uncertainty=uncertainty,

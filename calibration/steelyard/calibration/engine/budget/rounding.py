@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
 from steelyard.calibration.engine.budget.errors import BudgetError
 
 _SMALLEST_PLAIN, _LARGEST_PLAIN = -5, 10
+_DIGITS_OF_A_DOUBLE = 700
+"""From the largest double's first to the smallest one's last digit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +47,15 @@ def state(value: float, uncertainty: float, *, digits: int = 2) -> StatedResult:
     rounded, y = _rounded(u, place), _rounded(y, place)
     largest = max(y.adjusted() if y else rounded.adjusted(), rounded.adjusted())
     power = largest if largest <= _SMALLEST_PLAIN or largest >= _LARGEST_PLAIN else 0
-    return StatedResult(
-        value=f"{y.scaleb(-power):f}" if y else f"{Decimal(0).scaleb(place - power):f}",
-        uncertainty=f"{rounded.scaleb(-power):f}",
-        power=power,
-    )
+    return StatedResult(value=_shown(y, place, power), uncertainty=_shown(rounded, place, power), power=power)
 
 
 def _rounded(number: Decimal, place: int) -> Decimal:
-    if place <= 0:
-        return number.quantize(Decimal(1).scaleb(place), rounding=ROUND_HALF_EVEN)
-    # Tens, hundreds: zeros stand where digits are not significant.
-    return (number.scaleb(-place).quantize(Decimal(1), rounding=ROUND_HALF_EVEN)).scaleb(place).quantize(Decimal(1))
+    """To a multiple of 10^place; zeros stand where tens and hundreds are not significant."""
+    with localcontext(prec=_DIGITS_OF_A_DOUBLE):
+        return number.scaleb(-place).quantize(Decimal(1), rounding=ROUND_HALF_EVEN).scaleb(place)
+
+
+def _shown(number: Decimal, place: int, power: int) -> str:
+    with localcontext(prec=_DIGITS_OF_A_DOUBLE):
+        return f"{number.scaleb(-power).quantize(Decimal(1).scaleb(min(place - power, 0))):f}"
