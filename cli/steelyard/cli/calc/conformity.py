@@ -11,6 +11,7 @@ from steelyard.calibration.engine.conformance.errors import ConformanceError
 from steelyard.calibration.engine.conformance.guard_bands import GUARD_BAND_RULES, guard_band_factor
 from steelyard.calibration.engine.conformance.limits import Limits
 from steelyard.calibration.engine.distributions.distribution import Distribution
+from steelyard.cli.calc.class_tolerance import class_tolerance
 from steelyard.cli.calc.conformity_report import as_json, as_text, draw
 from steelyard.cli.calc.documents import Table, read_document
 from steelyard.cli.calc.printing import add_output_arguments, print_json
@@ -45,7 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def read_question(document: Table) -> ConformityQuestion:
     """What a document asks. Raises CommandError and ConformanceError that name the field."""
-    tolerance = _limits(document, -math.inf, math.inf)
+    classed = document.optional_table("tolerance")
+    tolerance = _limits(document, -math.inf, math.inf) if classed is None else class_tolerance(classed)
     value = document.optional_number("value")
     standard_uncertainty = _standard_uncertainty(document, "")
     nu = document.optional_number("degrees_of_freedom", infinite=True, above=0.0)
