@@ -132,7 +132,7 @@ class Precise:
 
     def arccos(self) -> Precise:
         """The angle in radians with this cosine, inside (-1, 1)."""
-        return Precise(_pi() / 2) - self.arcsin()
+        return Precise(_pi()) / 2 - self.arcsin()
 
     def sinh(self) -> Precise:
         """The hyperbolic sine."""

@@ -19,6 +19,8 @@ _GRID = 2000
 """Intervals in which a root is looked for."""
 _WIDEST = 1e4
 """How many times the range of the calibration is searched when extrapolation is allowed."""
+_SAME = 1e-9
+"""Roots that are nearer to each other than this, relative to the range, are one."""
 _EDGE = 1e-12
 """Rounding of a range's ends, relative to its width."""
 
@@ -176,4 +178,9 @@ def _roots(fit: CurveFit, name: str, y: float, low: float, high: float) -> list[
             roots.append(float(root))
     inner = np.flatnonzero(above[1:-1] == 0.0) + 1
     roots.extend(float(places[index]) for index in inner)
-    return sorted(set(roots))
+    distinct: list[float] = []
+    for root in sorted(roots):
+        # A root at the end of an interval is found in the next one too.
+        if not distinct or root - distinct[-1] > _SAME * (high - low):
+            distinct.append(root)
+    return distinct
