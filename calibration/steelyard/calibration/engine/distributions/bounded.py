@@ -208,11 +208,10 @@ class CurvilinearTrapezoid:
         return width
 
     def pdf(self, x: ArrayLike) -> Floats:
-        """Density: equation (2)."""
-        w, d = 0.5 * (self.upper - self.lower), self.inexactness
+        """Density: equation (2); infinite in the middle where the inexactness is half the distance of the limits."""
+        inner, reach, d = self._ends
         t = np.abs(np.asarray(x, dtype=np.float64) - self.mean)
-        inside = np.clip(t, max(w - d, np.finfo(np.float64).tiny), w + d)
-        return np.where(t <= w + d, np.log((w + d) / inside) / (4.0 * d), 0.0)
+        return np.where(t <= reach, np.log(reach / np.clip(t, inner, reach)) / (4.0 * d), 0.0)
 
     def cdf(self, x: ArrayLike) -> Floats:
         """Probability of x or less: the integral of equation (2)."""
@@ -230,14 +229,20 @@ class CurvilinearTrapezoid:
             low, high = np.where(below, middle, low), np.where(below, high, middle)
         return np.asarray(self.mean + np.sign(above) * 0.5 * (low + high))
 
-    def _half(self, distance: Floats) -> Floats:
+    @property
+    def _ends(self) -> tuple[float, float, float]:
+        """Where the density begins to fall (never quite 0, which has no logarithm), where it is 0, and d."""
         w, d = 0.5 * (self.upper - self.lower), self.inexactness
-        t = np.minimum(distance, w + d)
-        outer = np.maximum(t, max(w - d, np.finfo(np.float64).tiny))
+        return max(w - d, 1e-300 * (w + d)), w + d, d
+
+    def _half(self, distance: Floats) -> Floats:
+        inner, reach, d = self._ends
+        t = np.minimum(distance, reach)
+        outer = np.maximum(t, inner)
         return np.where(
-            t <= w - d,
-            t * math.log((w + d) / max(w - d, np.finfo(np.float64).tiny)) / (4.0 * d),
-            (outer * np.log((w + d) / outer) + outer - (w - d)) / (4.0 * d),
+            t <= inner,
+            t * math.log(reach / inner) / (4.0 * d),
+            (outer * np.log(reach / outer) + outer - inner) / (4.0 * d),
         )
 
 
