@@ -167,6 +167,7 @@ def _propagate_block(
             weights = _second_order_weights(weights, found, mixing.blocks)
             bias = found.bias
             variance = variance + np.einsum("mms->ms", found.covariance)
+        covariance = 0.5 * (covariance + np.swapaxes(covariance, 0, 1))
         # Rounding may leave a variance of fully correlated inputs below 0 by the last digit.
         scale = np.sum(np.square(signed), axis=1)
         rounding = (variance < 0.0) & (variance > -1e-12 * scale)
