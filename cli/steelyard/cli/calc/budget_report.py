@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MOST_LINES = 40
+_UNSEEN = (None, "1")
+"""Units that nobody writes."""
 
 
 def as_json(
@@ -148,7 +150,7 @@ def as_text(
 
 
 def _statement(each: OutputResult, probability: float, unit: str | None) -> str:
-    stated = f"{each.stated.text} {unit}" if unit else each.stated.text
+    stated = f"{each.stated.text} {unit}" if unit not in _UNSEEN else each.stated.text
     return (
         f"{each.name} = {stated}    k = {each.coverage_factor:.3g}, p = {100.0 * probability:.6g} %\n"
         f"    y = {each.value:.12g}, u = {number(each.standard_uncertainty, 4)}, "
@@ -162,7 +164,7 @@ def _lines(each: OutputResult, written: Mapping[str, str]) -> str:
     rows = [
         [
             written[line.name],
-            f"{line.estimate:.10g}" + (f" {line.unit}" if line.unit else ""),
+            f"{line.estimate:.10g}" + (f" {line.unit}" if line.unit not in _UNSEEN else ""),
             number(line.standard_uncertainty, 4),
             number(line.degrees_of_freedom, 4),
             number(line.sensitivity, 5),

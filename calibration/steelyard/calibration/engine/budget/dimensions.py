@@ -95,8 +95,10 @@ _FACTOR = re.compile(r"(?P<name>1|[^\d\s./-]+)(?P<power>-?\d+)?")
 def parse_unit(text: str) -> Dimension | None:
     """The dimension of a unit text, in UCUM codes or usual spellings (mg/L, µm·K⁻¹, kg/m3, 1/K).
 
-    None if it is not known, or without dimension (1, %, ppm, rad).
+    None if it is not known, or has no dimension but perhaps a size (%, ppm, rad); "1" is the plain number.
     """
+    if text.strip() == "1":
+        return ONE
     # Brackets after a solidus put all their factors below it; they are read as such.
     written = unicodedata.normalize("NFKC", text.strip())
     numerator, _, denominator = written.partition("/")
