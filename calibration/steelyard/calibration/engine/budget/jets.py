@@ -152,6 +152,8 @@ def _chain(a: Jet, y: Array, first: Derivative, second: Derivative, third: Deriv
 
 def _power(a: Operand, b: Operand) -> Jet:
     if isinstance(b, Jet):
+        if not isinstance(a, Jet) and np.any(np.asarray(a) == 0):
+            return _power_of_zero(np.asarray(a), b)
         return _exp(_multiply(b, np.log(a)))
     return _chain(
         a,
@@ -160,6 +162,16 @@ def _power(a: Operand, b: Operand) -> Jet:
         lambda x, _: b * (b - 1.0) * np.power(x, b - 2.0),
         lambda x, _: b * (b - 1.0) * (b - 2.0) * np.power(x, b - 3.0),
     )
+
+
+def _power_of_zero(a: Array, b: Jet) -> Jet:
+    """A constant that is 0 here and there, raised to a power: 0 with derivatives 0 where the power is positive."""
+    zero = a == 0
+    others = _exp(_multiply(b, np.log(np.where(zero, 0 * a + 1, a))))
+    no_value = zero & ~(b.value > 0)
+    value = np.where(no_value, np.nan, np.where(zero, 0 * others.value, others.value))
+    terms = tuple(np.where(no_value, np.nan, np.where(zero, 0 * term, term)) for term in others.terms)
+    return Jet(value, terms)
 
 
 def _absolute(a: Jet) -> Jet:
