@@ -129,3 +129,19 @@ def test_a_hundred_thousand_observations_take_a_moment() -> None:
     x = np.linspace(0.0, 10.0, 100_000)
     fit = fit_curve(polynomial(4), observe({"x": x}, 1.0 + x - x**4))
     assert fit.values == pytest.approx([1.0, 1.0, 0.0, 0.0, -1.0], abs=1e-8)
+
+
+def test_a_power_of_zero_is_zero_whatever_the_exponent() -> None:
+    """A flow that begins at 0: d(x^b)/db is 0 there, not 0 times infinity."""
+    x = [0.0, 1.0, 2.0, 3.0, 4.0]
+    model = expression_model("a*x^b", ["x"])
+    fit = fit_curve(model, observe({"x": x}, [0.0, 1.0, 2.8, 5.1, 8.1]), start={"b": 1.0})
+    without = fit_curve(model, observe({"x": x[1:]}, [1.0, 2.8, 5.1, 8.1]), start={"b": 1.0})
+    assert fit.values == pytest.approx(without.values, rel=1e-14)
+    assert "right angles" in fit.message
+
+
+def test_a_function_of_two_arguments_is_polished_too() -> None:
+    model = expression_model("a*atan2(x, b)", ["x"])
+    fit = fit_curve(model, observe({"x": X}, 2.0 * np.arctan2(X, 1.5)), start={"b": 1.0})
+    assert fit.values == pytest.approx([2.0, 1.5], rel=1e-12)

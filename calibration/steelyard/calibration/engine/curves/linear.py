@@ -20,7 +20,7 @@ from steelyard.calibration.engine.curves.models import Model, Polynomial, jacobi
 from steelyard.calibration.engine.curves.observations import Observations
 from steelyard.calibration.engine.curves.precise import precise, rounded
 
-_LARGEST_PRECISE = 1_000_000
+_LARGEST_PRECISE = 40_000
 """n p^2 up to which 60 digits cost less than about a second."""
 
 
@@ -43,7 +43,7 @@ def fit_linear(model: Model, data: Observations) -> Estimate:
     if data.count * len(model.parameters) ** 2 <= _LARGEST_PRECISE and not (matrix and data.count > LARGEST_MATRIX):
         try:
             return _precise(model, data)
-        except (TypeError, DecimalException):
+        except (TypeError, AttributeError, DecimalException):
             # A function that decimal numbers do not have (atan2, complex ones), or one at a pole.
             pass
     return _double(model, data)

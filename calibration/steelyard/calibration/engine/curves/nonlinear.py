@@ -109,8 +109,8 @@ def fit_nonlinear(model: Model, data: Observations, start: Mapping[str, float]) 
                 "start", model.parameters[index], "is no column, and needs a start value: the model is not linear in it"
             )
     minima = _minima(problem, start)
-    best = min(minima, key=lambda each: (not np.isfinite(each.sum_of_squares), each.sum_of_squares))
-    if not np.isfinite(best.sum_of_squares):
+    best = min(minima, key=lambda each: each.sum_of_squares, default=None)
+    if best is None or not np.isfinite(best.sum_of_squares):
         shown = ", ".join(f"{name}={value:g}" for name, value in start.items())
         raise ModelChoiceError("start", shown, "the model has no finite value there for every observation")
     return _finished(problem, _ordered_as_started(problem, best, start))

@@ -64,7 +64,7 @@ def polished(model: Model, data: Observations, values: Array, *, converged: bool
         return None
     try:
         return _polished(model, data, values, converged=converged)
-    except (TypeError, DecimalException):
+    except (TypeError, AttributeError, DecimalException):
         # A function that decimal numbers do not have (atan2, complex ones), or one outside its domain.
         return None
 

@@ -126,6 +126,15 @@ class Precise:
         """The angle in radians with this tangent."""
         return Precise(_arctangent(self.decimal))
 
+    def arctan2(self, x: Any) -> Precise:
+        """The angle in radians of the point (x, self)."""
+        if x == 0:
+            return Precise(_pi()) / (2 if self > 0 else -2)
+        angle: Precise = (self / x).arctan()
+        if x > 0:
+            return angle
+        return angle + Precise(_pi()) if not self < 0 else angle - Precise(_pi())
+
     def arcsin(self) -> Precise:
         """The angle in radians with this sine, inside (-1, 1)."""
         return (self / (1 - self * self).sqrt()).arctan()

@@ -141,7 +141,7 @@ def _value_and_variance(fit: CurveFit, x: Mapping[str, float]) -> tuple[float, f
         value, slopes = jacobian(fit.model, list(fit.exact_values), places, dtype=object)
         gradient, here = precise(slopes)[0], float(value[0])
         variance = float(gradient @ fit.exact_covariance @ gradient) if known else np.nan
-    except (TypeError, DecimalException):
+    except (TypeError, AttributeError, DecimalException):
         with np.errstate(all="ignore"):
             values, slopes = jacobian(
                 fit.model, list(fit.values), {name: np.array([x[name]]) for name in fit.model.regressors}, dtype=float
