@@ -244,7 +244,7 @@ def test_units_that_can_be_added(first: str, second: str, same: bool) -> None:
     assert a.agrees(b) is same
 
 
-@pytest.mark.parametrize("text", ["", "%", "ppm", "rad", "furlong", "pH", "ft", "m//s", "V/V"])
+@pytest.mark.parametrize("text", ["", "%", "ppm", "rad", "furlong", "pH", "C", "ft", "m//s", "V/V"])
 def test_units_without_dimension_or_unknown_are_not_judged(text: str) -> None:
     assert parse_unit(text) is None
 
@@ -295,6 +295,16 @@ def test_the_region_of_a_complex_output() -> None:
     k = elliptical_coverage_factor(0.95)
     assert region.semi_axes == pytest.approx((k * 0.3 * math.sqrt(1.5), k * 0.3 * math.sqrt(0.5)))
     assert region.angle == pytest.approx(math.pi / 4.0)
+
+
+def test_second_order_terms_of_very_many_inputs_are_refused() -> None:
+    quantities = {f"x{index}": known(1.0, 0.1) for index in range(201)}
+    model = parse_model("y = " + "*".join(quantities))
+    assert evaluate_budget(Budget(model=model, quantities=quantities)).outputs[0].standard_uncertainty == pytest.approx(
+        0.1 * math.sqrt(201.0)
+    )
+    with pytest.raises(BudgetError, match=r"second_order.*200 inputs at most"):
+        Budget(model=model, quantities=quantities, second_order=True)
 
 
 def test_a_budget_names_what_it_misses() -> None:

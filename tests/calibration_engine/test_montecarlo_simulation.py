@@ -131,6 +131,23 @@ def test_quantities_of_other_distributions_have_their_stated_correlation(r: floa
         assert ends == pytest.approx(tuple(distribution.quantile([0.025, 0.975])), abs=0.005)
 
 
+def test_correlated_t_quantities_keep_their_own_distributions() -> None:
+    quantities = {"a": known(1.0, 0.1, 4.0), "b": known(2.0, 0.2, 4.0), "c": known(0.0, 0.1, 4.0)}
+    correlation = correlate(quantities, [pair("a", "b", -0.36), pair("a", "c", 0.86), pair("b", "c", -0.65)])
+    model = parse_model("x = a*1; y = b*1; z = c*1", outputs=["x", "y", "z"])
+    found = simulate(model, quantities, trials=400_000, correlation=correlation, seed=5)
+    r = outputs_correlation(found)
+    assert (r[0, 1], r[0, 2], r[1, 2]) == pytest.approx((-0.36, 0.86, -0.65), abs=0.02)
+    t = StudentT(value=1.0, scale=0.1, degrees_of_freedom=4.0)
+    assert found.outputs[0].intervals.symmetric == pytest.approx(tuple(t.quantile([0.025, 0.975])), abs=0.005)
+
+
+def test_very_many_inputs_can_be_drawn() -> None:
+    quantities = {f"x{index}": known(1.0, 0.1) for index in range(300)}
+    found = simulate(parse_model("y = " + "+".join(quantities)), quantities, trials=2000, seed=1).outputs[0]
+    assert found.standard_uncertainty == pytest.approx(0.1 * math.sqrt(300.0), rel=1e-9)
+
+
 def test_a_correlation_that_the_distributions_cannot_have_is_refused() -> None:
     quantities = {"a": distributed(Exponential(value=1.0)), "b": distributed(Exponential(value=1.0))}
     # Two exponentials cannot be correlated below 1 - pi^2/6 = -0.645.

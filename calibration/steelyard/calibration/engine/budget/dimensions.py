@@ -84,7 +84,8 @@ _UNITS = {
     "mmHg": _unit(133.322387415, kg=1, m=-1, s=-2),
     "mm[Hg]": _unit(133.322387415, kg=1, m=-1, s=-2),
 }
-del _UNITS["pH"]  # the acidity, not the picohenry
+for _ambiguous in ("pH", "C", "F"):  # acidity, and how people abbreviate degrees Celsius and Fahrenheit
+    del _UNITS[_ambiguous]
 _SPELLINGS = {
     "°C": "degC", "ºC": "degC", "\N{GREEK CAPITAL LETTER OMEGA}": "Ohm", "ohm": "Ohm", "\N{GREEK SMALL LETTER MU}": "u",
     "**": "", "^": "", "·": ".", "⋅": ".", "*": ".", "−": "-", "(": "", ")": "",

@@ -18,6 +18,9 @@ from steelyard.calibration.engine.budget.quantities import Quantity
 from steelyard.calibration.engine.budget.rounding import StatedResult, state
 from steelyard.calibration.engine.distributions.distribution import Floats
 
+MOST_INPUTS_OF_SECOND_ORDER = 200
+"""Second-order terms take time and memory with the square and the cube of the number of inputs."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Budget:
@@ -42,6 +45,9 @@ class Budget:
                 raise BudgetError("quantities", name, f"the model needs it; {nearest(name, self.quantities)}")
         if not 0.0 < self.coverage_probability < 1.0:
             raise BudgetError("coverage_probability", self.coverage_probability, "must be between 0 and 1, as 0.95")
+        if self.second_order and len(self.model.inputs) > MOST_INPUTS_OF_SECOND_ORDER:
+            remedy = f"possible for {MOST_INPUTS_OF_SECOND_ORDER} inputs at most, not {len(self.model.inputs)}"
+            raise BudgetError("second_order", True, f"{remedy}; use Monte Carlo")
         k = self.fixed_coverage_factor
         if k is not None and not (math.isfinite(k) and k > 0.0):
             raise BudgetError("coverage_factor", k, "must be greater than 0")

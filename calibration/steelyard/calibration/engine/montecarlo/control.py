@@ -15,11 +15,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from steelyard.calibration.engine.budget.model import Model
+from steelyard.calibration.engine.budget.propagation import propagate
 from steelyard.calibration.engine.budget.second_order import taylor_terms
 from steelyard.calibration.engine.distributions.distribution import Distribution, Floats
 
 _NEGLIGIBLE = 1e-3
 """Terms below this part of the largest one are left out: they cost more time than they save trials."""
+
+_MOST_INPUTS_WITH_PRODUCTS = 60
+"""The Hessian takes time with the square of the number of inputs, the gradient does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,24 +56,29 @@ def make_controls(
         estimates: of all inputs.
         outputs: number of real outputs (a complex one is two).
     """
-    x = [np.asarray(distributions[name].mean if name in distributions else estimates[name]) for name in model.inputs]
-    deviation = np.array(
-        [distributions[name].standard_deviation if name in distributions else 0.0 for name in model.inputs]
-    )
-    usable = np.isfinite(deviation)
-    spread = np.where(usable, deviation, 0.0)[:, None]
+    names = model.inputs
+    x = [np.asarray(distributions[name].mean if name in distributions else estimates[name]) for name in names]
+    deviation = np.array([distributions[name].standard_deviation if name in distributions else 0.0 for name in names])
+    spread = np.where(np.isfinite(deviation), deviation, 0.0)
     if not np.any(spread) or not all(np.isfinite(each) for each in x):
         return (None,) * outputs
     try:
         with np.errstate(all="ignore"):
-            found = taylor_terms(model, x, spread)
+            gradient, hessian = _derivatives(model, x, spread, outputs)
     except TypeError:
         # A Python function may use what has no derivative here; it can be simulated all the same.
         return (None,) * outputs
-    return tuple(
-        _control(model.inputs, x, spread[:, 0], found.gradient[m, :, 0], found.hessian[m, :, :, 0])
-        for m in range(outputs)
-    )
+    return tuple(_control(names, x, spread, gradient[m], hessian[m]) for m in range(outputs))
+
+
+def _derivatives(model: Model, x: list[Floats], spread: Floats, outputs: int) -> tuple[Floats, Floats]:
+    """Gradients float64[M, n] and Hessians float64[M, n, n] in units of the standard deviations."""
+    n = len(x)
+    if n > _MOST_INPUTS_WITH_PRODUCTS:
+        found = propagate(model, dict(zip(model.inputs, x, strict=True)), dict(zip(model.inputs, spread, strict=True)))
+        return found.sensitivity * spread, np.zeros((outputs, n, n))
+    terms = taylor_terms(model, x, spread[:, None])
+    return terms.gradient[..., 0], terms.hessian[..., 0]
 
 
 def _control(
