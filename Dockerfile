@@ -17,7 +17,8 @@ FROM python:3.11-slim
 RUN groupadd --gid 10001 steelyard \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/steelyard --shell /usr/sbin/nologin steelyard \
     && for place in /etc/steelyard /identity /var/lib/steelyard \
-        /out/authority /out/broker /out/broker-data /out/gateway /out/ingest /out/server; do \
+        /out/authority /out/broker /out/broker-data /out/gateway /out/ingest /out/server \
+        /out/postgres-password /out/influxdb-password /out/influxdb-token; do \
         install -d -o steelyard -g steelyard -m 0750 "$place"; done
 COPY --from=build /opt/steelyard /opt/steelyard
 ENV PATH=/opt/steelyard/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

@@ -21,7 +21,7 @@ def _environment() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackOutside:
-    """Where the stack's volumes, secrets and services are on this machine.
+    """Where the stack's volumes and services are on this machine.
 
     `addresses` says what stands here for a text in the configuration files (host names, ports, database addresses).
     """
@@ -37,19 +37,13 @@ class StackOutside:
         directory.mkdir(parents=True, exist_ok=True)
         return directory
 
-    @property
-    def secrets(self) -> Path:
-        """The directory of the secrets."""
-        return self.root / "secrets"
-
     def makes_identity(self) -> None:
-        """Run what the service `identity` runs, after the script that the user runs."""
+        """Run what the service `identity` runs."""
         for name in (mount for mount, _, _ in mounts(services()["identity"]) if not mount.startswith(".")):
             self.volume(name)
-        self.run_here([str(ROOT / "deploy" / "make_secrets.sh"), str(self.secrets)])
         (command,) = services()["identity"]["command"]
         script = ROOT / command.removeprefix("/")
-        self.run_here([str(script), str(self.root / "out"), str(ROOT / "deploy" / "config"), str(self.secrets)])
+        self.run_here([str(script), str(self.root / "out"), str(ROOT / "deploy" / "config")])
 
     def run_here(self, command: Sequence[str]) -> str:
         """Run a command to its end; what it wrote, or an error with what it complained of."""
@@ -108,7 +102,7 @@ class StackOutside:
         return text
 
     def _places(self, service: dict[str, Any], name: str) -> dict[str, str]:
-        places = {"/run/secrets": str(self.secrets)}
+        places: dict[str, str] = {}
         for source, target, _ in mounts(service):
             if source:
                 here = ROOT / source if source.startswith(".") else self.volume(source)

@@ -11,8 +11,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from deploy.compose_file import ROOT, load_compose, mounts, services
-from servers.requirement import missing
+from deploy.compose_file import COMPOSE, ROOT, load_compose, mounts, services
 
 ONE_SHOT = {"identity", "registry"}
 EVERY_SERVICE = sorted(services())
@@ -24,8 +23,8 @@ def specification() -> Any:
     """The compose specification's schema, as the package check-jsonschema carries it."""
     # Only the file is wanted: importing the package would import its command.
     package = importlib.util.find_spec("check_jsonschema")
-    if package is None or package.origin is None:
-        missing("compose-specification", "pip install check-jsonschema")
+    assert package is not None
+    assert package.origin is not None
     schema = Path(package.origin).parent / "builtin_schemas" / "vendor" / "compose-spec.json"
     return jsonschema_rs.validator_for(json.loads(schema.read_text()))
 
@@ -82,7 +81,7 @@ def test_service_waits_for_what_can_come_true(name: str) -> None:
         assert (condition == "service_completed_successfully") == (other in ONE_SHOT)
 
 
-@pytest.mark.parametrize("kind", ["networks", "volumes", "secrets"])
+@pytest.mark.parametrize("kind", ["networks", "volumes"])
 def test_everything_declared_is_used_and_everything_used_is_declared(kind: str) -> None:
     used: set[str] = set()
     for service in services().values():
@@ -101,19 +100,52 @@ def test_no_secret_stands_in_the_file() -> None:
                 assert value.startswith("/run/secrets/")
 
 
-def test_secrets_are_made_by_the_script_and_kept_out_of_the_repository(tmp_path: Path) -> None:
-    files = [ROOT / secret["file"] for secret in load_compose()["secrets"].values()]
-    assert {file.parent for file in files} == {ROOT / "deploy" / "secrets"}
-    assert (ROOT / "deploy" / "secrets" / ".gitignore").read_text().startswith("*\n")
-    script = ROOT / "deploy" / "make_secrets.sh"
-    subprocess.run([str(script), str(tmp_path / "secrets")], check=True, capture_output=True)
-    made = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
-    assert set(made) == {file.name for file in files}
-    assert all(re.fullmatch(r"[0-9a-f]{48}", secret) for secret in made.values())
-    assert len(set(made.values())) == len(made)
-    again = subprocess.run([str(script), str(tmp_path / "secrets")], check=True, capture_output=True)
-    assert again.stdout == b""
-    assert {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()} == made
+def test_nothing_has_to_be_there_before_the_first_start() -> None:
+    assert not {"secrets", "configs"} & set(load_compose())
+    assert not any({"secrets", "configs", "env_file"} & set(service) for service in services().values())
+    assert "${" not in COMPOSE.read_text()
+    assert not any(volume for volume in load_compose()["volumes"].values()), "no volume that somebody must make first"
+
+
+SECRET_OF = {
+    "postgres-password": {"postgres"},
+    "influxdb-password": {"influxdb"},
+    "influxdb-token": {"influxdb", "ingest", "calibration", "api"},
+}
+
+
+@pytest.mark.parametrize("secret", sorted(SECRET_OF))
+def test_a_secret_is_written_by_identity_and_seen_by_those_who_need_it(secret: str) -> None:
+    seen = {
+        name: read_only for name, service in services().items() for s, _, read_only in mounts(service) if s == secret
+    }
+    assert seen.pop("identity") is False
+    assert set(seen) == SECRET_OF[secret]
+    assert all(seen.values())
+
+
+@pytest.mark.parametrize("name", sorted(set.union(*SECRET_OF.values())))
+def test_who_reads_a_secret_may_read_it_and_waits_until_it_is_there(name: str) -> None:
+    service = services()[name]
+    groups = {str(service["user"]).partition(":")[2], *service.get("group_add", [])}
+    assert services()["identity"]["user"] == "10001:10001"
+    assert "10001" in groups
+    assert "identity" in _waited_for(name)
+
+
+def _waited_for(name: str) -> set[str]:
+    """The services that must have come true before this one starts."""
+    direct = set(services()[name].get("depends_on", {}))
+    return direct.union(*(_waited_for(other) for other in direct))
+
+
+def test_what_identity_fills_is_a_directory_of_the_image_with_its_owner() -> None:
+    # An empty volume takes owner and mode from the image's directory where it is mounted first; without one, only root
+    # could write to it.
+    (making,) = [line for line in _instructions("Dockerfile") if "install -d" in line]
+    assert "-o steelyard -g steelyard -m 0750" in making
+    made = set(re.findall(r"/out/[a-z-]+", making))
+    assert made == {target for source, target, _ in mounts(services()["identity"]) if not source.startswith(".")}
 
 
 def test_only_this_machine_reaches_published_ports() -> None:

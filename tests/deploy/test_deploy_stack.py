@@ -1,6 +1,8 @@
 """Every command of docker-compose.yml, run outside containers against real servers, until a value is on the console."""
 
 import json
+import re
+import stat
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -41,11 +43,11 @@ def stack(
     }
     stack = StackOutside(root=tmp_path, addresses=addresses)
     stack.makes_identity()
-    token = stack.secrets / "influxdb_token"
+    token = stack.volume("influxdb-token") / "token"
     token.chmod(0o600)
     token.write_text(influxdb.token)
     # The password that was made is not that of the database here.
-    password = (stack.secrets / "postgres_password").read_text()
+    password = (stack.volume("postgres-password") / "password").read_text()
     addresses[f"postgresql+pg8000://steelyard:{password}@postgres:5432/steelyard"] = postgres_url
     yield stack
     stack.stop_all()
@@ -73,7 +75,63 @@ def test_identity_gives_each_service_its_own_keys_and_no_others(tmp_path: Path) 
     assert "@" not in (tmp_path / "out" / "gateway" / "edge.toml").read_text().split("\n", 1)[1]
 
 
-def test_identity_made_again_keeps_every_key(tmp_path: Path) -> None:
+SECRETS = {"postgres-password/password", "influxdb-password/password", "influxdb-token/token"}
+
+
+def test_identity_makes_a_random_secret_for_each_place_that_the_owner_and_the_group_may_read(tmp_path: Path) -> None:
+    stack = StackOutside(root=tmp_path, addresses={})
+    stack.makes_identity()
+    files = [tmp_path / "out" / name for name in SECRETS]
+    made = [path.read_text() for path in files]
+    assert all(re.fullmatch(r"[0-9a-f]{48}", secret) for secret in made)
+    assert len(set(made)) == len(SECRETS)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o440}
+    assert all([other.name for other in path.parent.iterdir()] == [path.name] for path in files)
+    password = (tmp_path / "out" / "postgres-password" / "password").read_text()
+    assert f":{password}@postgres:" in (tmp_path / "out" / "server" / "server.toml").read_text()
+
+
+def test_every_secret_file_that_a_service_names_is_one_that_identity_makes(tmp_path: Path) -> None:
+    stack = StackOutside(root=tmp_path, addresses={})
+    stack.makes_identity()
+    named = {
+        Path(stack.translated(name, value)).relative_to(tmp_path / "out")
+        for name, service in services().items()
+        for variable, value in service.get("environment", {}).items()
+        if variable.endswith("_FILE")
+    }
+    assert {str(path) for path in named} == SECRETS
+    for name in ("ingest", "calibration", "api"):
+        token = re.search(r"token_file=([^\"&]+)", (tmp_path / "out" / "server" / "server.toml").read_text())
+        assert token is not None
+        assert Path(stack.translated(name, token[1])) == tmp_path / "out" / "influxdb-token" / "token"
+
+
+def test_a_secret_that_was_only_half_made_is_made(tmp_path: Path) -> None:
+    stack = StackOutside(root=tmp_path, addresses={})
+    place = stack.volume("influxdb-token")
+    (place / "token.new").write_text("0123")
+    (place / "token.new").chmod(0o440)
+    (place / "token").touch()
+    stack.makes_identity()
+    assert re.fullmatch(r"[0-9a-f]{48}", (place / "token").read_text())
+    assert [path.name for path in place.iterdir()] == ["token"]
+
+
+def test_a_secret_that_was_taken_away_is_made_anew_and_filled_in(tmp_path: Path) -> None:
+    stack = StackOutside(root=tmp_path, addresses={})
+    stack.makes_identity()
+    secret = tmp_path / "out" / "postgres-password" / "password"
+    before = secret.read_text()
+    secret.unlink()
+    stack.makes_identity()
+    assert secret.read_text() != before
+    filled = (tmp_path / "out" / "server" / "server.toml").read_text()
+    assert secret.read_text() in filled
+    assert before not in filled
+
+
+def test_identity_made_again_keeps_every_key_and_every_secret(tmp_path: Path) -> None:
     stack = StackOutside(root=tmp_path, addresses={})
     stack.makes_identity()
     before = {path: _bytes(path) for path in (tmp_path / "out").rglob("*")}
