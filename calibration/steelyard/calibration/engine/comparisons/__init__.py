@@ -1,0 +1,1 @@
+"""Comparisons of laboratories: scores, robust and weighted consensus, analysis of variance, precision."""

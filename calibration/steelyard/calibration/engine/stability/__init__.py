@@ -1,0 +1,1 @@
+"""Stability of a series: exact description, the Allan family, change points."""
