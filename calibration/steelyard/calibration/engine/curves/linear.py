@@ -6,7 +6,7 @@ from decimal import DecimalException
 
 import numpy as np
 
-from steelyard.calibration.engine.curves.errors import SingularDesignError
+from steelyard.calibration.engine.curves.errors import DataError, SingularDesignError
 from steelyard.calibration.engine.curves.estimate import Array, Estimate
 from steelyard.calibration.engine.curves.least_squares import (
     LARGEST_MATRIX,
@@ -37,7 +37,7 @@ def fit_linear(model: Model, data: Observations) -> Estimate:
 
     Raises:
         SingularDesignError: if the data do not determine every parameter.
-        DataError: if the covariance matrix of y has no inverse.
+        DataError: if the covariance matrix of y has no inverse, or the model no finite value at an observation.
     """
     matrix = data.variance_y is not None and data.variance_y.ndim == 2
     if data.count * len(model.parameters) ** 2 <= _LARGEST_PRECISE and not (matrix and data.count > LARGEST_MATRIX):
@@ -109,7 +109,11 @@ def _design(model: Model, data: Observations) -> tuple[Array, Array, Array]:
     """
     size = len(model.parameters)
     if not isinstance(model, Polynomial):
-        offset, design = jacobian(model, [0.0] * size, data.regressors, dtype=float)
+        with np.errstate(all="ignore"):
+            offset, design = jacobian(model, [0.0] * size, data.regressors, dtype=float)
+        bad = np.flatnonzero(~(np.isfinite(offset) & np.all(np.isfinite(design), axis=1)))
+        if bad.size:
+            raise DataError("model", model.text, f"has no finite value at observation {bad[0] + 1}")
         return offset, design, precise(np.eye(size))
     x = data.regressors[model.regressor]
     middle = 0.0 if model.through_zero else (x.min() + x.max()) / 2.0
