@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "key": ("key", "make and show signing keys"),
     "calc": ("calc", "calculate from files: uncertainty budgets, curves, conformity, intervals, comparisons, charts"),
+    "backtest": ("backtest", "predict every as-found error of a history from what was known before it"),
     "doctor": ("doctor", "look at this machine and a configuration, and say what is missing"),
 }
 """name -> (module in `steelyard.cli.commands`, one line of help)."""
@@ -41,6 +42,7 @@ _EXTRA_OF = {
     "api": "server",
     "registry": "server",
     "calc": "server",
+    "backtest": "server",
 }
 
 
