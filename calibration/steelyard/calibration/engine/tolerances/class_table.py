@@ -12,7 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from steelyard.calibration.engine.tolerances.errors import RuleError, TableError
 from steelyard.calibration.engine.tolerances.parsing import Plain, parse_rule, product, resolved
-from steelyard.calibration.engine.tolerances.rules import Floats, PermissibleErrors, permissible_errors, value_of
+from steelyard.calibration.engine.tolerances.rules import (
+    Floats,
+    PermissibleErrors,
+    arrays_of,
+    permissible_errors,
+    value_of,
+)
 
 
 class Phase(StrEnum):
@@ -109,14 +115,7 @@ class ClassTable:
         """
         given = self._given(accuracy_class, {} if parameters is None else parameters)
         entries = self._fitting(accuracy_class, phase, circumstance)
-        names = list(points)
-        arrays = dict(
-            zip(
-                names,
-                np.broadcast_arrays(*(np.asarray(points[name], dtype=np.float64) for name in names)),
-                strict=True,
-            )
-        )
+        arrays = arrays_of(points)
         main = value_of(arrays, self.variable) if self.variable in arrays else next(iter(arrays.values()), None)
         if main is None:
             raise RuleError(self.variable, None, "is missing; the table depends on it")

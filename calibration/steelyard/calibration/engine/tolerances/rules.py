@@ -124,7 +124,7 @@ def permissible_errors(rule: Rule, points: Mapping[str, ArrayLike], variable: st
 
     Raises RuleError for a missing variable or a value that is not finite.
     """
-    arrays = _arrays(points)
+    arrays = arrays_of(points)
     lower, upper = _limits(rule, arrays, variable)
     covered = np.isfinite(lower) & np.isfinite(upper) & (lower < 0.0) & (upper > 0.0)
     return PermissibleErrors(
@@ -132,7 +132,8 @@ def permissible_errors(rule: Rule, points: Mapping[str, ArrayLike], variable: st
     )
 
 
-def _arrays(points: Mapping[str, ArrayLike]) -> dict[str, Floats]:
+def arrays_of(points: Mapping[str, ArrayLike]) -> dict[str, Floats]:
+    """Arrays of one shape, by variable. Raises RuleError for a value that is not finite."""
     names = list(points)
     values = np.broadcast_arrays(*(np.asarray(points[name], dtype=np.float64) for name in names))
     for name, each in zip(names, values, strict=True):
