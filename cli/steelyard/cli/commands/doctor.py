@@ -10,6 +10,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -24,13 +25,17 @@ from steelyard.contracts.errors import ContractError
 PARTS: dict[str, tuple[str, ...]] = {
     "machine": ("machine",),
     "ingest": ("broker", "stores", "ledger"),
-    "calibrate": ("stores",),
+    "calibrate": ("stores", "calibration"),
     "api": ("api",),
     "edge": ("edge",),
 }
 """What a part of Steelyard needs; `edge` wants a gateway's configuration, the others a server.toml."""
 _CONNECT_S = 3.0
 _LEAST_FREE = 512 * 2**20
+_ASSESSED_WITHIN_H = 25
+"""Every instrument with legal data is assessed once in each legal day; an hour more for the work itself."""
+_ASKED_AFTER = 20
+"""Instruments looked at until one turns up that was assessed: the first, where all is well."""
 _EXTRAS = {
     "edge": ("paho", "pymodbus"),
     "ingest": ("paho", "sqlalchemy", "alembic", "influxdb_client", "numpy"),
@@ -71,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     questions: dict[str, Callable[[ServerFile], Iterator[Finding]]] = {
         "broker": _broker,
         "stores": _stores,
+        "calibration": _calibration,
         "ledger": _ledger,
         "api": _api,
     }
@@ -166,6 +172,35 @@ def _stores(server: ServerFile) -> Iterator[Finding]:
             readings.close()
     except StorageError as error:
         yield Finding(subject="readings", ok=False, message=str(error))
+
+
+def _calibration(server: ServerFile) -> Iterator[Finding]:
+    """Whether `calibrate` worked within the last day: what it leaves behind is looked at, not whether it lives."""
+    from steelyard.cli.stores import stores_settings  # noqa: PLC0415 - likewise
+    from steelyard.storage.errors import StorageError  # noqa: PLC0415 - likewise
+    from steelyard.storage.records import open_records  # noqa: PLC0415 - likewise
+
+    clock = server.clock()
+    if clock.status.state == "simulated":
+        yield Finding(subject="calibration", ok=True, message="not asked: simulated time passes too fast to tell")
+        return
+    since = clock.now_ns() - _ASSESSED_WITHIN_H * 3600 * 10**9
+    try:
+        with open_records(stores_settings(server).records) as records:
+            names = [legal.instrument for legal in records.registry.legal_statuses()]
+            found = (records.verification.assessments(name, since) for name in names[:_ASKED_AFTER])
+            newest = next((each[-1].at_ns for each in found if each), None)
+    except StorageError as error:
+        yield Finding(subject="calibration", ok=False, message=str(error))
+        return
+    if not names:
+        yield Finding(subject="calibration", ok=True, message="no instrument with legal data: nothing to assess")
+    elif newest is None:
+        text = f"no assessment in {_ASSESSED_WITHIN_H} h: start 'steelyard calibrate', or look into its log"
+        yield Finding(subject="calibration", ok=False, message=text)
+    else:
+        at = datetime.fromtimestamp(newest // 10**9, UTC).isoformat()
+        yield Finding(subject="calibration", ok=True, message=f"instruments were assessed at {at}")
 
 
 def _ledger(server: ServerFile) -> Iterator[Finding]:
