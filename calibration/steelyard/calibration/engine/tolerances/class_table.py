@@ -122,7 +122,7 @@ class ClassTable:
         lower, upper = np.full(main.shape, np.nan), np.full(main.shape, np.nan)
         covered = np.zeros(main.shape, dtype=np.bool_)
         for entry in entries:
-            here = self._inside(entry, arrays, given) & ~covered
+            here = self._inside(entry, arrays, given, ~covered)
             if not np.any(here):
                 continue
             rule = parse_rule(resolved(entry.rule, given))
@@ -170,14 +170,19 @@ class ClassTable:
         return found
 
     @staticmethod
-    def _inside(entry: Entry, arrays: Mapping[str, Floats], given: Mapping[str, float]) -> NDArray[np.bool_]:
-        inside = np.ones(next(iter(arrays.values())).shape, dtype=np.bool_)
-        for variable, ranges in entry.where.items():
+    def _inside(
+        entry: Entry, arrays: Mapping[str, Floats], given: Mapping[str, float], left: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Which of the points `left` the entry speaks of; a variable is needed only where the others do not decide."""
+        inside = left
+        for variable in sorted(entry.where, key=lambda name: name not in arrays):
+            if not np.any(inside):
+                break
             values = value_of(arrays, variable)
             within = np.zeros(values.shape, dtype=np.bool_)
-            for low, high in ranges:
+            for low, high in entry.where[variable]:
                 within |= (values >= _end(low, given, variable, -1.0)) & (values <= _end(high, given, variable, 1.0))
-            inside &= within
+            inside = inside & within
         return inside
 
 
