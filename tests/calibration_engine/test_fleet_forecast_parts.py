@@ -83,7 +83,7 @@ def test_quantiles_of_a_mixture_are_those_of_the_distribution(location, scale, f
         freedom=np.array([[freedom, freedom]]),
     )
     exact = stats.t(freedom, location, scale).ppf(LEVELS)
-    np.testing.assert_allclose(mixture.quantiles(LEVELS)[0], exact, atol=0.02 * scale, rtol=0.02)
+    np.testing.assert_allclose(mixture.quantiles(LEVELS)[0], exact, atol=0.01 * scale, rtol=0.01)
     assert mixture.probability_below(np.array([location]))[0] == pytest.approx(0.5)
     assert mixture.mean[0] == pytest.approx(location)
 

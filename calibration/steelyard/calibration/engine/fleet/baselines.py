@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from steelyard.calibration.engine.fleet.history import EventHistory, Floats, Integers
 from steelyard.calibration.engine.fleet.learning import earlier_events
+from steelyard.calibration.engine.fleet.scoring import GROSS
 
 _FEW_EVENTS = 3
 
@@ -51,7 +52,10 @@ def pooled_rate(rates: _Rates, history: EventHistory, row: Integers, event: Inte
 
 def own_trend(rates: _Rates, history: EventHistory, row: Integers, event: Integers) -> Floats:
     """The median of the instrument's own rates so far, times the interval; the pooled rate for its first event."""
-    own, count = _own_rate(history, row, event)
+    own, _ = _own_rate(history, row, event)
+    # A mistyped certificate is no trend: what the scoring calls gross is left out, as a person would.
+    own = np.where(np.abs(own - rates.pooled) < GROSS * np.sqrt(rates.within), own, np.nan)
+    count = np.isfinite(own).sum(axis=1)
     rate = rates.of(history.model[row])
     known = np.all(count > 0, axis=1)
     rate[known] = np.nanmedian(own[known], axis=1)

@@ -61,13 +61,7 @@ def update(
         raise HistoryError(
             "error", observations.error.shape, f"the state has {state.error.shape} instruments x test points"
         )
-    out = FleetState(
-        model=state.model,
-        t=state.t.copy(),
-        **{name: np.empty_like(getattr(state, name)) for name in _FIELDS},
-        scale_squared=np.empty_like(state.scale_squared),
-        freedom=np.empty_like(state.freedom),
-    )
+    out = _empty_like(state)
     blocks = [slice(first, first + _BLOCK) for first in range(0, state.t.size, _BLOCK)]
 
     def one(rows: slice) -> Floats:
@@ -84,16 +78,37 @@ def update(
 
 def fleet_log_likelihood(parameters: DriftParameters, state: FleetState, observations: Observations) -> Floats:
     """The log-likelihood float64[N] of each instrument's observations, from `state` on (constants left out)."""
-    scratch = FleetState(
+    scratch = _empty_like(state)
+    parts = [
+        _update_block(parameters, state, observations, slice(first, first + _BLOCK), scratch, likelihood=True)
+        for first in range(0, state.t.size, _BLOCK)
+    ]
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def prediction_errors(
+    parameters: DriftParameters, state: FleetState, observations: Observations
+) -> tuple[FleetState, Floats]:
+    """The state after all observations, and how far each was from its prediction: float64[N, K, P].
+
+    Standardized: the prediction's t distribution is taken to the normal one (by Wallace's approximation, see
+    `forecast`), so that the values are standard normal while the parameters hold; NaN where there is no observation.
+    In order of time. This is what `detection.first_alarms` watches.
+    """
+    out, errors = _empty_like(state), np.full(observations.error.shape, np.nan)
+    for first in range(0, state.t.size, _BLOCK):
+        _update_block(parameters, state, observations, slice(first, first + _BLOCK), out, errors=errors)
+    return out, errors
+
+
+def _empty_like(state: FleetState) -> FleetState:
+    return FleetState(
         model=state.model,
-        t=state.t.copy(),
+        t=np.empty_like(state.t),
         **{name: np.empty_like(getattr(state, name)) for name in _FIELDS},
         scale_squared=np.empty_like(state.scale_squared),
         freedom=np.empty_like(state.freedom),
     )
-    blocks = [slice(first, first + _BLOCK) for first in range(0, state.t.size, _BLOCK)]
-    parts = [_update_block(parameters, state, observations, rows, scratch, likelihood=True) for rows in blocks]
-    return np.concatenate(parts) if parts else np.empty(0)
 
 
 _FIELDS = ("error", "rate", "variance", "covariance", "rate_variance")
@@ -195,8 +210,9 @@ def _update_block(
     out: FleetState,
     *,
     likelihood: bool = False,
+    errors: Floats | None = None,
 ) -> Floats:
-    """Filter one block into `out`; the log-likelihood [B] if asked for (else zeros)."""
+    """Filter one block into `out`, its prediction errors into `errors`; the log-likelihood [B] if asked for, or 0."""
     block = _prepared(state, observations, rows)
     model = state.model[rows]
     wander = np.square(parameters.wander).T[:, model]
@@ -223,6 +239,8 @@ def _update_block(
             distance *= seen
         if likelihood:
             _add_likelihood(result, distance, spread, now, 1.0 if seen is None else seen)
+        if errors is not None:
+            errors[rows, k] = _normal_scores(now, missed, spread, seen).T
         gross = _temper(now, distance, spread, r, limit)
         _correct(now, missed, spread, (seen, gross), scratch)
         now.total += distance
@@ -249,6 +267,14 @@ def _predict(now: _Moments, step: Floats, wander: Floats, scratch: Floats) -> No
     grown += now.covariance
     grown *= step
     now.variance += grown
+
+
+def _normal_scores(now: _Moments, missed: Floats, spread: Floats, seen: Floats | None) -> Floats:
+    """Prediction errors [P, B] as standard normal values."""
+    n = now.freedom
+    t = missed / np.sqrt(spread * (now.total / n))
+    z = np.copysign(np.sqrt(n * np.log1p(t * t / n)) * ((8.0 * n + 1.0) / (8.0 * n + 3.0)), t)
+    return z if seen is None else np.where(seen > 0.0, z, np.nan)
 
 
 def _temper(now: _Moments, distance: Floats, spread: Floats, noise: Floats, limit: Floats) -> Integers:
