@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from steelyard.calibration.engine.intervals.binomial import Counts, Floats, rejection_confidence, reliability_limits
-from steelyard.calibration.engine.intervals.errors import IntervalError, require_fraction, require_positive
+from steelyard.calibration.engine.intervals.errors import IntervalError, require_fraction
 
 LEAST_CALIBRATIONS = 2
 """One calibration is an anecdote: no confidence rejects anything by it, and an interval from it would be a guess."""
@@ -53,8 +53,9 @@ def interval_test(
     if not (np.isfinite(max_change_factor) and max_change_factor >= 1.0):
         raise IntervalError("max_change_factor", max_change_factor, "must be 1 or more")
     present = np.asarray(current_interval, dtype=np.float64)
-    for each in present.flat:
-        require_positive("current_interval", float(each))
+    wrong = ~(np.isfinite(present) & (present > 0.0))
+    if np.any(wrong):
+        raise IntervalError("current_interval", float(present[wrong].flat[0]), "must be a positive finite number")
     low, high = reliability_limits(counts, confidence)
     observed = counts.in_tolerance / counts.calibrations
     q = rejection_confidence(counts, target)
