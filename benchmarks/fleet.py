@@ -112,7 +112,8 @@ def speed(instruments: int, observations: int, workers: int) -> None:
     print("instruments x observations   learning  filtering  forecast  due date     sum, s  filter us/each  RSS GiB")
     for n, k in ((instruments // 4, observations), (instruments, observations // 2), (instruments, observations)):
         fleet = simulate(n, k, 1)
-        times = [time.perf_counter()]
+        begun = time.perf_counter()
+        times = [begun]
         parameters = learn_parameters(fleet.model, fleet.start, fleet.observations, rng=np.random.default_rng(1))
         times.append(time.perf_counter())
         begin = new_instruments(parameters, fleet.model, fleet.start)
@@ -125,7 +126,7 @@ def speed(instruments: int, observations: int, workers: int) -> None:
         learning, filtering, ahead, due = np.diff(times)
         rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         print(
-            f"{n:>12,} x {k:<11} {learning:9.2f}  {filtering:9.2f}  {ahead:8.2f}  {due:8.2f}  {sum(np.diff(times)):9.2f}"
+            f"{n:>12,} x {k:<11} {learning:9.2f}  {filtering:9.2f}  {ahead:8.2f}  {due:8.2f}  {times[-1] - begun:9.2f}"
             f"  {filtering / n * 1e6:14.2f}  {rss:7.2f}"
         )
 
@@ -178,9 +179,7 @@ def orders(instruments: int) -> None:
         error += fleet.rate * step + wander * rng.normal(size=instruments)
         crossing = np.where(np.isinf(crossing) & (np.abs(error) > MPE), k * step, crossing)
     crossed, inside = (crossing > 0.0) & (crossing <= longest), crossing > 0.0
-    print(
-        f"\nwork orders against true crossings of the MPE within {longest:g} years ({crossed.mean():.1%} of instruments)"
-    )
+    print(f"\nwork orders and true crossings of the MPE within {longest:g} years ({crossed.mean():.1%} of instruments)")
     print(
         "order at P(|error| > MPE) of   before the crossing   needless (no crossing in the 5 years after)   mean years"
     )
