@@ -185,7 +185,7 @@ def _variables(document: Table) -> IntervalAnswer:
 
 def _drift_fields(fit: DriftFit, answers: dict[str, DriftInterval]) -> dict[str, object]:
     return {
-        "extrapolated": any(each.extrapolated for each in answers.values()),
+        "extrapolated": all(each.extrapolated for each in answers.values()),
         "coefficients": fit.coefficients.tolist(),
         "covariance": fit.covariance.tolist(),
         "residual_standard_deviation": fit.residual_sd,
