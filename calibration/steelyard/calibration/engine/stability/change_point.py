@@ -82,16 +82,21 @@ def change_point(values: ArrayLike, *, coverage: float = 0.95) -> ChangePoint:
     share, residual = _shares(centred / scale)
     index = int(np.argmax(share)) + 1
     before, after = float(y[:index].mean()), float(y[index:].mean())
-    spread = scale * math.sqrt(float(residual[index - 1]) / (n - 2))
-    with np.errstate(divide="ignore"):
-        statistic = float(np.sqrt((n - 2) * share[index - 1] / (1.0 - share[index - 1])))
+    # What is left at that place once more, about the two means: the difference of two large sums has not its digits.
+    left = np.concatenate((y[:index] - before, y[index:] - after)) / scale
+    remaining = float(left @ left)
+    residual[index - 1] = remaining
+    spread = scale * math.sqrt(remaining / (n - 2))
+    between = (after - before) / scale
+    explained = between * between * index * (n - index) / n
+    statistic = math.sqrt((n - 2) * explained / remaining) if remaining > 0.0 else math.inf
     first, last = _range(residual, index, coverage)
     return ChangePoint(
         index=index,
         mean_before=before,
         mean_after=after,
         statistic=statistic,
-        p_value=largest_share_probability(n, float(share[index - 1])),
+        p_value=largest_share_probability(n, explained / (explained + remaining)),
         change=after - before,
         change_standard_uncertainty=spread * math.sqrt(1.0 / index + 1.0 / (n - index)),
         standard_deviation=spread,
