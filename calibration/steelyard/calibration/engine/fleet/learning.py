@@ -23,7 +23,7 @@ from steelyard.calibration.engine.fleet.weights import ModelWeights, evidence, l
 _FREEDOM = (1.5, 3.0, 6.0)
 """Degrees of freedom of the tails: from a fleet with rare great jumps to a nearly normal one."""
 _RUNNING_IN = (1.0, 1.5, 2.0, 3.0)
-_SHRINKAGE = 4.0
+_SHRINKAGE = 2.0
 """Instruments that the whole fleet counts for beside a model's own: a rare model is mostly judged by the fleet."""
 _NOISE_FIRST, _WANDER_FIRST = np.geomspace(0.15, 1.5, 6), np.array([0.012, 0.06, 0.15, 0.3, 0.6, 1.2, 3.0])
 """Spreads to try at one test point, in units of its robust scale: wide, to find the middle."""

@@ -2,7 +2,7 @@
 
 If more of the fleet's errors than 5 % lie outside their 95 % intervals, the interval that is given as 95 % is made from
 a higher level (Kuleshov, Fenner and Ermon, ICML 2018; here folded about the median, so that both tails are treated
-alike). Only levels beyond 70 % are corrected, fully beyond 90 %: the middle is the mixture's business. Beyond 95 % the
+alike). Only levels beyond 85 % are corrected, fully at 95 %: the middle is the mixture's business. Beyond 95 % the
 few errors that a fleet has there are gross ones as often as not and say little about the next: the correction found at
 95 % is continued.
 """
@@ -46,7 +46,7 @@ def learn_tails(probability: Floats, instruments: int) -> TailCorrection:
     if probability.size < _FEW:
         return TailCorrection(asked=asked, level=asked)
     found = np.quantile(np.abs(2.0 * probability - 1.0), np.minimum(_GRID * (1.0 + 1.0 / instruments), 1.0))
-    ramp = np.clip((_GRID - 0.7) / 0.2, 0.0, 1.0)
+    ramp = np.clip((_GRID - 0.85) / 0.1, 0.0, 1.0)
     level = np.minimum(_GRID + ramp * (found - _GRID), 1.0 - _LEAST_OUTSIDE)
     level = np.maximum(level, np.where(_GRID < 0.9, 0.0, _GRID - (_MOST_OUTSIDE - 0.05)))
     return TailCorrection(asked=asked, level=np.concatenate([np.maximum.accumulate(level), [1.0]]))
