@@ -187,3 +187,20 @@ def test_not_finite_records_and_no_records_are_refused(records):
     empty = Records(**{name: getattr(records, name)[:0] for name in Records.__dataclass_fields__})
     with pytest.raises(HistoryError, match="no rows"):
         backtest(empty, None, 2)
+
+
+def test_two_calibrations_on_one_day_do_not_see_each_other_and_too_few_rows_have_no_score(tmp_path, capsys):
+    fleet = write_history(tmp_path / "f.csv", prefix="f")
+    rows = [
+        "narrow,z,temperature,u,20150101,20160101,40,0.001",
+        "narrow,z,temperature,u,20150601,20160101,40,0.002",
+        "narrow,z,temperature,u,20160101,20170101,40,0.001",
+    ]
+    history = tmp_path / "h.csv"
+    history.write_text("\n".join([HEADER, *rows]) + "\n")
+    assert run(history, "--learn-from", fleet, "--out", tmp_path / "p.csv") == 0
+    assert [row["earlier_events"] for row in predictions(tmp_path / "p.csv")] == ["0", "0", "2"]
+    assert "– (100.0 %)" in capsys.readouterr().out
+    history.write_text("\n".join([HEADER, rows[0]]) + "\n")
+    assert run(history, "--learn-from", fleet, "--out", tmp_path / "p.csv") == 0
+    assert "nothing to score" in capsys.readouterr().out

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from steelyard.calibration.engine.fleet.backtest import QuantityScores, backtest, score_backtest
 from steelyard.calibration.engine.fleet.errors import FleetError
-from steelyard.calibration.engine.fleet.scoring import GROSS
+from steelyard.calibration.engine.fleet.scoring import GROSS, Score
 from steelyard.cli.errors import CommandError
 from steelyard.cli.history_file import read_history, write_predictions
 
@@ -65,7 +66,7 @@ def score_table(scores: Sequence[QuantityScores]) -> str:
         f"{'':16}" + "".join(f"{one.quantity:>{width}}" for one in scores),
     ]
     for rule in rules:
-        cells = [f"{one.by_rule[rule].crps:.3f} ({one.by_rule[rule].coverage * 100:.1f} %)" for one in scores]
+        cells = [_cell(one.by_rule[rule]) for one in scores]
         lines.append(f"{rule:16}" + "".join(f"{cell:>{width}}" for cell in cells))
     counts = [one.by_rule[rules[0]] for one in scores]
     lines.append(f"{'rows':16}" + "".join(f"{count.rows:>{width}}" for count in counts))
@@ -75,6 +76,11 @@ def score_table(scores: Sequence[QuantityScores]) -> str:
         "in the coverage, not in the CRPS."
     )
     return "\n".join(lines)
+
+
+def _cell(score: Score) -> str:
+    crps = f"{score.crps:.3f}" if math.isfinite(score.crps) else "–"
+    return f"{crps} ({score.coverage * 100:.1f} %)"
 
 
 def _progress(text: str) -> None:

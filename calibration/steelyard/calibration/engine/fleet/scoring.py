@@ -16,7 +16,10 @@ GROSS = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """CRPS in units of the errors' scaled MAD, coverage of the 95 % interval, and the numbers they rest on."""
+    """CRPS in units of the errors' scaled MAD, coverage of the 95 % interval, and the numbers they rest on.
+
+    `crps` is NaN where there are too few errors to have a MAD.
+    """
 
     crps: float
     coverage: float
@@ -38,13 +41,16 @@ def crps(value: Floats, quantiles: Floats, levels: Floats) -> Floats:
 
 
 def gross_and_scale(value: Floats, group: Integers) -> tuple[Bools, Floats]:
-    """Which errors are gross bool[N], and each one's robust scale float64[N]: 1.4826 MAD of its `group` int[N]."""
+    """Which errors are gross bool[N], and each one's robust scale float64[N]: 1.4826 MAD of its `group` int[N].
+
+    NaN where a group's errors are all the same: nothing can be measured by it.
+    """
     scale, gross = np.ones(value.size), np.zeros(value.size, np.bool_)
     for number in np.unique(group):
         own = group == number
         middle = np.median(value[own])
         mad = 1.4826 * float(np.median(np.abs(value[own] - middle)))
-        scale[own] = mad if mad > 0.0 else max(float(np.std(value[own])), 1e-300)
+        scale[own] = mad if mad > 0.0 else float(np.std(value[own])) or np.nan
         gross[own] = np.abs(value[own] - middle) > GROSS * scale[own]
     return gross, scale
 
@@ -55,8 +61,9 @@ def score(value: Floats, quantiles: Floats, group: Integers) -> Score:
     each = crps(value, quantiles, LEVELS) / scale
     low, high = (int(np.searchsorted(LEVELS, level)) for level in (0.025, 0.975))
     inside = (value >= quantiles[:, low]) & (value <= quantiles[:, high])
+    counted = ~gross & np.isfinite(each)
     return Score(
-        crps=float(np.mean(each[~gross])) if not gross.all() else float("nan"),
+        crps=float(np.mean(each[counted])) if counted.any() else float("nan"),
         coverage=float(np.mean(inside)) if inside.size else float("nan"),
         rows=int(value.size),
         gross=int(gross.sum()),
