@@ -268,3 +268,34 @@ def test_unknown_models_and_nothing_to_learn_from_are_refused():
     many = Observations(t=np.arange(2001.0, 2021.0)[None], error=np.zeros((1, 20, 1)), adjusted=np.ones((1, 20), bool))
     with pytest.raises(FleetError, match="zero"):
         learn_parameters(np.array([0]), np.array([2000.0]), many, rng=np.random.default_rng(0))
+
+
+def test_several_test_points_are_followed_each_with_its_own_parameters_and_one_scale(fleet):
+    names = ("noise", "wander", "rate", "rate_spread")
+    factor = np.array([1.0, 10.0])
+    both = replace(EXACT, **{name: getattr(EXACT, name) * factor for name in names})
+    seen = replace(fleet.observations, error=fleet.observations.error * factor)
+    twice, once = filtered(both, fleet, seen), filtered(EXACT, fleet)
+    np.testing.assert_allclose(twice.error, once.error * factor, rtol=1e-9)
+    np.testing.assert_allclose(twice.variance, once.variance * factor**2, rtol=1e-9)
+    # Two points count twice for the scale.
+    start = EXACT.scale_freedom[fleet.model]
+    np.testing.assert_allclose(twice.freedom - start, 2.0 * (once.freedom - start))
+    sums = twice.scale_squared * twice.freedom - start
+    np.testing.assert_allclose(sums, 2.0 * (once.scale_squared * once.freedom - start), rtol=1e-9, atol=1e-9)
+    learned = learn_parameters(fleet.model, fleet.start, seen, rng=np.random.default_rng(8))
+    np.testing.assert_allclose(learned.noise[:, 1], 10.0 * learned.noise[:, 0], rtol=0.01)
+
+
+def test_a_gross_error_that_adjusted_leaves_the_error_unknown_anew():
+    state = new_instruments(TRUTH, np.array([0, 0]), np.array([2020.0, 2020.0]))
+    seen = Observations(
+        t=np.array([[2021.0, 2022.0]] * 2),
+        error=np.array([[[0.1], [500.0]], [[0.1], [500.0]]]),
+        adjusted=np.array([[False, True], [False, False]]),
+    )
+    found = update(TRUTH, state, seen)
+    assert found.error[0, 0] == 0.0
+    assert found.variance[0, 0] == pytest.approx(TRUTH.noise[0, 0] ** 2)
+    assert abs(found.error[1, 0]) < 1.0
+    np.testing.assert_allclose(found.freedom, TRUTH.scale_freedom[0] + 1.0)
