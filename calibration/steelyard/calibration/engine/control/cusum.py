@@ -79,7 +79,8 @@ def cusum(
     height = np.where(
         rising, np.take_along_axis(upper, at, axis=-1)[..., 0], -np.take_along_axis(lower, at, axis=-1)[..., 0]
     )
-    run = at[..., 0] + 2 - onset
+    # Without a signal there is no run; one keeps the division quiet.
+    run = np.maximum(at[..., 0] + 2 - onset, 1)
     level = target + np.sign(height) * design.k * sigma + height / run
     return CusumChart(
         upper=upper,
