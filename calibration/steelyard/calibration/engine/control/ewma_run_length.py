@@ -20,7 +20,7 @@ from steelyard.calibration.engine.control.ewma import EwmaDesign
 
 _LEAST_WEIGHT = 5e-4
 _LEAST_WEIGHT_EXACT = 5e-3
-_SETTLED = 1e-11
+_SETTLED = 1e-9
 """Exact limits this close to the steady ones count as steady."""
 _TAIL = 9.0
 """An average this many of its standard deviations below its mean is never seen."""
@@ -66,8 +66,8 @@ def _interval(design: EwmaDesign, shift: float, half: float, one_sided: bool) ->
 
 
 def _count(design: EwmaDesign, low: float, high: float) -> int:
-    """Quadrature nodes: two and a half to the standard deviation of a step, which is the weight."""
-    return 48 + int(2.5 * (high - low) / design.weight)
+    """Quadrature nodes: one and a half to the standard deviation of a step, which is the weight, give all digits."""
+    return 40 + int(1.6 * (high - low) / design.weight)
 
 
 def _density(y: NDArray[np.float64], z: NDArray[np.float64], weight: float, shift: float) -> NDArray[np.float64]:

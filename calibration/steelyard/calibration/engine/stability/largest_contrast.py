@@ -17,6 +17,8 @@ _NODES = 48
 _SHORT = 30
 _LONG = 600
 _LEAST = 1e-9
+_BLOCK = 4096
+_FEWEST_NODES = 32
 
 
 def largest_share_probability(n: int, share: float) -> float:
@@ -56,10 +58,13 @@ def neighbour_chain(n: int, share: float) -> float:
         return 1.0
     k = np.arange(1, n - 1)
     correlation = np.sqrt(k * (n - k - 1) / ((k + 1) * (n - k)))
-    both = np.minimum(_both_exceed(np.arccos(correlation), c, n - 1), single)
-    # 1 - P(A_{k+1} | A_k) = (single - both) / (1 - single)
-    leaving = np.minimum((single - both) / (1.0 - single), 1.0 - 1e-16)
-    return -math.expm1(math.log1p(-single) + float(np.log1p(-leaving).sum()))
+    chain = math.log1p(-single)
+    for begin in range(0, len(k), _BLOCK):
+        both = np.minimum(_both_exceed(np.arccos(correlation[begin : begin + _BLOCK]), c, n - 1), single)
+        # 1 - P(A_{k+1} | A_k) = (single - both) / (1 - single)
+        leaving = np.minimum((single - both) / (1.0 - single), 1.0 - 1e-16)
+        chain += float(np.log1p(-leaving).sum())
+    return -math.expm1(chain)
 
 
 def _both_exceed(angle: NDArray[np.float64], c: float, dimension: int) -> NDArray[np.float64]:
@@ -88,8 +93,8 @@ def known_variance(n: int, limit: float) -> float:
     paths that stay within the limit is carried from k = 1 to the middle by Gauss-Legendre quadrature on [0, limit] (it
     is even), and joined there to its mirror image: the chain is the same read backwards.
     """
-    # The narrowest kernel's standard deviation is 2 / sqrt(n): five nodes to it give all digits.
-    count = 24 + int(2.5 * limit * math.sqrt(n))
+    # The narrowest kernel's standard deviation is 2 / sqrt(n): two nodes to it give all digits.
+    count = _FEWEST_NODES + int(limit * math.sqrt(n))
     x, weights = np.polynomial.legendre.leggauss(count)
     x, weights = 0.5 * limit * (x + 1.0), 0.5 * limit * weights
     normal = np.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi)
