@@ -7,6 +7,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from servers.mosquitto import require_mosquitto
 
 from steelyard.broker_config.client import BrokerClient, BrokerSettings, Message
 from steelyard.broker_config.embedded import EmbeddedBroker
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 def test_it_starts_carries_a_message_stops_and_starts_again(
     kind: Any, protocol: str, tmp_path: Path, free_port: Any
 ) -> None:
+    if kind == "mosquitto":
+        require_mosquitto()
     broker = EmbeddedBroker(tmp_path / "broker", free_port(), kind=kind)
     assert broker.protocol == protocol
     for _ in range(2):
@@ -70,6 +73,7 @@ def test_a_port_in_use_is_named(kind: Any, tmp_path: Path) -> None:
 def test_a_broker_that_cannot_start_says_what_it_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_port: Any
 ) -> None:
+    require_mosquitto()
     broker = EmbeddedBroker(tmp_path, free_port(), kind="mosquitto")
     monkeypatch.setattr("steelyard.broker_config.embedded.mosquitto_conf", lambda _settings: "no_such_option 1\n")
     with pytest.raises(BrokerStartError, match="no_such_option"):

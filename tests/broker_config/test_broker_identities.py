@@ -14,12 +14,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from servers.mosquitto import require_mosquitto
 
 from steelyard.broker_config.acl import acl_file
 from steelyard.broker_config.authority import Authority, Issued
 from steelyard.broker_config.client import BrokerClient, BrokerSettings, Message, TlsSettings
 from steelyard.broker_config.conf import MosquittoSettings, ServerTls, mosquitto_conf
-from steelyard.broker_config.embedded import find_mosquitto
 from steelyard.contracts.frame import MAX_FRAME_BYTES
 from steelyard.contracts.identifiers import parse_gateway_id, parse_organization_id
 from steelyard.contracts.topics import SUBSCRIBE_FRAMES, command_topic, frame_topic, receipt_topic, status_topic
@@ -261,7 +261,7 @@ def test_s5_mqtt_3_1_1_is_refused_where_configured_and_an_old_broker_says_that_i
     settings = MosquittoSettings(
         port=port, bind="127.0.0.1", tls=None, directory=str(tmp_path), user="root", only_mqtt_5=True
     )
-    said = subprocess.run([find_mosquitto() or "mosquitto", "-h"], capture_output=True, text=True, check=False).stdout
+    said = subprocess.run([require_mosquitto(), "-h"], capture_output=True, text=True, check=False).stdout
     version = re.search(r"version (\d+)\.(\d+)", said)
     assert version is not None
     if (int(version[1]), int(version[2])) < (2, 1):

@@ -57,15 +57,21 @@ class Mosquitto:
         return self.daemon.log.read_text(errors="replace")
 
 
+def require_mosquitto() -> str:
+    """The path of the program; without it the test ends as `requirement.missing` says."""
+    program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if program is None:
+        missing("mosquitto", "apt-get install mosquitto")
+    return program
+
+
 def start_mosquitto(directory: Path, configuration: str = OPEN_CONFIGURATION, *, port: int | None = None) -> Mosquitto:
     """Start Mosquitto with the text of a configuration.
 
     ``{port}`` and ``{directory}`` in the text are filled in. A text that already names its listener's port gives the
     same one as ``port``.
     """
-    program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-    if program is None:
-        missing("mosquitto", "apt-get install mosquitto")
+    program = require_mosquitto()
     chosen = free_port() if port is None else port
     text = configuration.replace("{port}", str(chosen)).replace("{directory}", str(directory))
     if not any(line.split()[:1] == ["user"] for line in text.splitlines()):
