@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import ndtr
+
+from steelyard.calibration.engine.control.cusum import CusumDesign
+from steelyard.calibration.engine.control.cusum_run_length import cusum_run_lengths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,18 +34,14 @@ class ChangeDesign:
             raise ValueError(f"k={self.k}, h={self.h}, clip={self.clip}: give positive values with clip above k")
 
 
-def average_run_length(k: float, h: float, shift: float = 0.0, *, nodes: int = 60) -> float:
+def average_run_length(k: float, h: float, shift: float = 0.0) -> float:
     """Average number of observations until a two-sided CUSUM with zero start signals, when the mean is `shift` sigma.
 
-    The one-sided length L(0) solves L(u) = 1 + L(0) Phi(k - shift - u) + int_0^h L(x) phi(x + k - shift - u) dx (Page's
-    integral equation), here by Gauss-Legendre quadrature with `nodes` points; the two sides combine as
-    1/L = 1/L+ + 1/L- (Lucas and Crosier, Technometrics 24 (1982) 199-205).
+    Page's integral equation: see `control.cusum_run_length`.
     """
     if not (k > 0.0 and h > 0.0):
         raise ValueError(f"k={k}, h={h}: give positive values")
-    upper = _one_sided(k, h, shift, nodes)
-    lower = upper if shift == 0.0 else _one_sided(k, h, -shift, nodes)
-    return 1.0 / (1.0 / upper + 1.0 / lower)
+    return float(cusum_run_lengths(CusumDesign(k=k, h=h), (shift,))[0])
 
 
 def decision_interval(k: float, in_control_run_length: float) -> float:
@@ -52,7 +50,7 @@ def decision_interval(k: float, in_control_run_length: float) -> float:
     Raises ValueError for a run length that no h between 0.5 and 20 / (2k) gives.
     """
     highest = 20.0 / (2.0 * k)
-    if not average_run_length(k, 0.5) < in_control_run_length < average_run_length(k, highest, nodes=120):
+    if not average_run_length(k, 0.5) < in_control_run_length < average_run_length(k, highest):
         raise ValueError(f"in_control_run_length={in_control_run_length}: no decision interval gives it with k={k}")
 
     def distance(h: float) -> float:
@@ -72,14 +70,3 @@ def change_index(z: np.ndarray[tuple[int], np.dtype[np.float64]]) -> int:
     tail_sums = np.cumsum(z[::-1])[::-1]
     lengths = np.arange(z.size, 0, -1)
     return int(np.argmax(tail_sums**2 / lengths))
-
-
-def _one_sided(k: float, h: float, shift: float, nodes: int) -> float:
-    points, weights = np.polynomial.legendre.leggauss(nodes)
-    x, w = 0.5 * h * (points + 1.0), 0.5 * h * weights
-    offset = k - shift
-    system = np.zeros((nodes + 1, nodes + 1))
-    start = np.concatenate(([0.0], x))
-    system[:, 0] = ndtr(offset - start)
-    system[:, 1:] = np.exp(-0.5 * (x[None, :] + offset - start[:, None]) ** 2) / np.sqrt(2.0 * np.pi) * w
-    return float(np.linalg.solve(np.eye(nodes + 1) - system, np.ones(nodes + 1))[0])
