@@ -232,10 +232,15 @@ class Consumer:
             for value, status in zip(values, statuses, strict=True)
         ]
 
+    @property
+    def boots(self) -> set[str]:
+        """The boots of which a frame has come."""
+        return {boot for boot, _ in list(self.frames)}  # a copy: the client's thread goes on adding
+
     def gaps(self) -> list[tuple[str, int]]:
         """Numbers that are missing below the highest of their boot."""
         highest: dict[str, int] = {}
-        for boot, seq in self.frames:
+        for boot, seq in list(self.frames):
             highest[boot] = max(seq, highest.get(boot, 0))
         return [(boot, seq) for boot, top in highest.items() for seq in range(1, top) if (boot, seq) not in self.frames]
 

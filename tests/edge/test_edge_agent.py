@@ -110,8 +110,9 @@ def test_a_broker_down_at_start_and_going_away_loses_nothing(
         mosquitto.start()
         known = len(consumer.frames)
         wait_until(lambda known=known: len(consumer.frames) >= known + 30)
+        # What reached the new broker before its consumer did is sent again when its receipt is overdue (5 s).
+        wait_until(lambda: consumer.gaps() == [], 20)
     gateway.stop()
-    assert consumer.gaps() == []
     assert consumer.altered == []
     counts = [value for _, channel, value, _ in consumer.readings() if channel == "a"]
     assert counts == [float(place) for place in range(1, len(counts) + 1)]
@@ -271,7 +272,7 @@ def test_r6_a_backlog_is_drained_fast_in_order_while_live_data_keep_coming(
     gateway = start_gateway(path)
     wait_until(lambda: len(consumer.frames) >= backlog, 30)
     rate = backlog / (time.monotonic() - begin)
-    wait_until(lambda: any(boot.startswith("00000002") for boot, _ in consumer.frames))
+    wait_until(lambda: any(boot.startswith("00000002") for boot in consumer.boots))
     gateway.stop()
     assert [number for number in consumer.order if number[0].startswith("00000001")][:backlog] == sorted(
         number for number in consumer.frames if number[0].startswith("00000001")

@@ -152,15 +152,15 @@ def test_r1_killing_gateway_and_broker_under_load_loses_nothing(
         else:
             running.kill()
             running.start()
-            wait_until(lambda: len({boot for boot, _ in consumer.frames}) == len(running.kills) + 1, 20)
+            wait_until(lambda: len(consumer.boots) == len(running.kills) + 1, 20)
     until = wait_for_everything(truth, consumer, wait_until)
+    wait_until(lambda: consumer.gaps() == [], 20)
     running.kill()
     assert missing(truth, consumer, running.kills, until) == []
     assert max(ledger_of(consumer).values()) == 1, "no value twice"
     assert set(ledger_of(consumer)) <= set(truth.served), "no value that was not served"
     assert consumer.altered == []
-    assert consumer.gaps() == []
-    assert len({boot for boot, _ in consumer.frames}) == 7, "each start is a boot of its own"
+    assert len(consumer.boots) == 7, "each start is a boot of its own"
 
 
 @pytest.mark.slow
@@ -184,11 +184,13 @@ def test_r3_a_broker_that_forgets_loses_frames_only_where_puback_is_believed(
     consumer.come()
     wait_until(lambda: consumer.client.connected)
     until = wait_for_everything(truth, consumer, wait_until)
+    if forget_on == "RECEIPT":
+        # What reached the new broker before its consumer did is sent again when its receipt is overdue (5 s).
+        wait_until(lambda: consumer.gaps() == [], 20)
     running.kill()
     lost = missing(truth, consumer, running.kills, until)
     if forget_on == "RECEIPT":
         assert lost == []
-        assert consumer.gaps() == []
     else:
         assert len(lost) > 20
 
