@@ -1,17 +1,19 @@
-"""`steelyard calc stability`: mean and spread, Allan deviations, change point of a series."""
+"""`steelyard calc stability`: mean and spread, Allan deviations, change point and wandering level of a series."""
 
 from __future__ import annotations
 
 import argparse
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from steelyard.calibration.engine.stability.change_point import ChangePoint, change_point
 from steelyard.calibration.engine.stability.description import Description, describe
 from steelyard.calibration.engine.stability.deviations import STATISTICS, Deviation, deviations
 from steelyard.calibration.engine.stability.errors import StabilityError
+from steelyard.calibration.engine.stability.local_level import LocalLevel, fit_local_level
+from steelyard.calibration.engine.stability.prediction_errors import PredictionErrorTests, check_prediction_errors
 from steelyard.calibration.engine.stability.sampling import Sampled, sample
 from steelyard.cli.calc.csv_files import read_columns
 from steelyard.cli.calc.documents import parse_numbers
@@ -31,6 +33,8 @@ class Stability:
     description: Description
     deviations: Mapping[str, tuple[Deviation, ...]]
     change_point: ChangePoint | None
+    local_level: LocalLevel | None
+    prediction_errors: PredictionErrorTests | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--factors", metavar="LIST", help="averaging times in values (default 1, 2, 4, …)")
     parser.add_argument("--change-point", action="store_true", help="look for a change of the mean")
+    parser.add_argument("--local-level", action="store_true", help="tell a wandering level from noise about it")
     add_output_arguments(parser)
 
 
@@ -60,11 +65,14 @@ def run(arguments: argparse.Namespace) -> int:
     values = [float(value) for value in exact]
     try:
         series = sample(values, data=arguments.data, rate=arguments.rate)
+        level = fit_local_level(values) if arguments.local_level else None
         found = Stability(
             values=values,
             description=describe(exact),
             deviations=_deviations(series, arguments.statistic, arguments.factors),
             change_point=change_point(values) if arguments.change_point else None,
+            local_level=level,
+            prediction_errors=_tested(level),
         )
     except StabilityError as error:
         raise CommandError(_named(columns.source, error)) from error
@@ -83,6 +91,13 @@ def _named(source: str, error: StabilityError) -> str:
     if option is not None:
         return option + str(error)[len(error.field) :]
     return f"{source}: {str(error).replace('values', 'value', 1)}"
+
+
+def _tested(level: LocalLevel | None) -> PredictionErrorTests | None:
+    """None for steps that are all equal: there is nothing to test."""
+    if level is None or len(set(level.standardized_errors)) == 1:
+        return None
+    return check_prediction_errors(level.standardized_errors)
 
 
 def _deviations(series: Sampled, statistics: str | None, factors: str | None) -> dict[str, tuple[Deviation, ...]]:
@@ -133,6 +148,15 @@ def as_json(found: Stability) -> dict[str, object]:
                 "p_value": change.pettitt.p_value,
             },
         }
+    if found.local_level is not None:
+        result["local_level"] = {
+            "noise_standard_deviation": math.sqrt(found.local_level.noise_variance),
+            "level_standard_deviation": math.sqrt(found.local_level.level_variance),
+            "level": found.local_level.level,
+            "level_standard_uncertainty": found.local_level.level_standard_uncertainty,
+            "log_likelihood": found.local_level.log_likelihood,
+            "prediction_errors": None if found.prediction_errors is None else asdict(found.prediction_errors),
+        }
     return result
 
 
@@ -151,6 +175,8 @@ def as_text(found: Stability) -> str:
             lines += ["", STATISTICS[name].title, table(["factor", "tau / s", name, "n"], rows, left=0)]
     if found.change_point is not None:
         lines += ["", *_change_lines(found.change_point)]
+    if found.local_level is not None:
+        lines += ["", *_level_lines(found.local_level, found.prediction_errors)]
     return "\n".join(lines)
 
 
@@ -168,6 +194,23 @@ def _change_lines(change: ChangePoint) -> tuple[str, str, str]:
         f"{change.pettitt.index}, p = {number(change.pettitt.p_value, 2)})"
     )
     return where, size, chance
+
+
+def _level_lines(found: LocalLevel, tests: PredictionErrorTests | None) -> list[str]:
+    lines = [
+        (
+            f"noise about the level {number(math.sqrt(found.noise_variance))}, the level's step from value to value "
+            f"{number(math.sqrt(found.level_variance))} (standard deviations); level now {number(found.level)} with "
+            f"standard uncertainty {number(found.level_standard_uncertainty, 2)}"
+        )
+    ]
+    if tests is not None:
+        lines.append(
+            f"  if that is so, its prediction errors look as they do with p = {number(tests.normality_p_value, 2)} "
+            f"(normal), {number(tests.variance_ratio_p_value, 2)} (one variance), "
+            f"{number(tests.autocorrelation_p_value, 2)} (independent)"
+        )
+    return lines
 
 
 def draw(path: Path, found: Stability) -> None:
