@@ -14,10 +14,12 @@ from steelyard.calibration.engine.budget.propagation import propagate
 from steelyard.calibration.engine.budget.quantities import (
     Quantity,
     degrees_of_freedom_of_reliability,
+    distributed,
     known,
     observed,
 )
 from steelyard.calibration.engine.budget.rounding import state
+from steelyard.calibration.engine.distributions.bounded import Arcsine, Rectangular
 
 # H.1: end-gauge calibration; lengths in nm, temperatures in degrees Celsius.
 END_GAUGE = """
@@ -107,13 +109,31 @@ def test_h1_end_gauge_first_order() -> None:
     assert difference.standard_uncertainty == pytest.approx(9.7, abs=0.05)
     assert difference.degrees_of_freedom == pytest.approx(25.4, abs=0.05)  # the printed 25.6 is of the rounded 9.7
     assert contributions["ls"] == pytest.approx(25.0, abs=0.5)
-    assert contributions["d_theta"] == pytest.approx(16.6, abs=0.1)  # c = -l_s alpha_s with l_s = 50.000623 mm
     assert contributions["d_alpha"] == pytest.approx(2.9, abs=0.05)
     assert contributions["alpha_s"] == contributions["theta_bar"] == contributions["Delta"] == 0.0
     assert int(length.degrees_of_freedom) == 16
     assert length.coverage_factor == pytest.approx(2.92, abs=0.005)
     assert length.expanded_uncertainty == pytest.approx(93.0, abs=0.5)
     assert length.stated.text == "(50000838 ± 93)"
+
+
+def test_h1_end_gauge_with_the_half_widths_of_the_text() -> None:
+    # H.1.3.4 and H.1.4: unrounded, the contributions are those that are printed. U is 92.48 nm then; the printed 93 nm
+    # is 2.92 times the rounded 32 nm.
+    quantities = end_gauge() | {
+        "alpha_s": distributed(Rectangular(lower=9.5e-6, upper=13.5e-6)),
+        "d_alpha": distributed(Rectangular(lower=-1e-6, upper=1e-6), 50.0),
+        "Delta": distributed(Arcsine(lower=-0.5, upper=0.5)),
+        "d_theta": distributed(Rectangular(lower=-0.05, upper=0.05), 2.0),
+    }
+    model = parse_model(END_GAUGE, quantities=list(quantities), outputs=["l", "d"])
+    found = evaluate_budget(Budget(model=model, quantities=quantities, coverage_probability=0.99)).output("l")
+    contributions = {line.name: line.contribution for line in found.contributions}
+    assert contributions["d_theta"] == pytest.approx(16.6, abs=0.05)
+    assert contributions["d_alpha"] == pytest.approx(2.9, abs=0.05)
+    assert found.standard_uncertainty == pytest.approx(32.0, abs=0.5)
+    assert found.standard_uncertainty**2 == pytest.approx(1002.0, abs=1.0)
+    assert found.coverage_factor * 32.0 == pytest.approx(93.0, abs=0.5)
 
 
 def test_h1_end_gauge_degrees_of_freedom_from_the_printed_contributions() -> None:
@@ -311,16 +331,34 @@ def test_h5_grand_mean_and_between_day_deviation() -> None:
     answer = calc(
         "budget",
         f"""
-        model = "s_a = sqrt(K)*s_V; F = (s_a/s_b)^2; s_B = sqrt((s_a^2 - s_b^2)/K); u_alone = s_b/sqrt(J*K)"
+        model = "s_a = sqrt(K)*s_V; F = (s_a/s_b)^2; s_B = sqrt((s_a^2 - s_b^2)/K)"
         outputs = ["s_a", "F", "s_B"]
-        quantities = {{ K = 5, J = 10, s_V = {of_means}, s_b = {pooled} }}
+        quantities = {{ K = 5, s_V = {of_means}, s_b = {pooled} }}
         """,
     )
     assert answer["outputs"]["s_a"]["value"] == pytest.approx(128e-6, abs=0.5e-6)
     assert answer["outputs"]["F"]["value"] == pytest.approx(2.25, abs=0.05)  # the GUM divides rounded deviations
     assert answer["outputs"]["s_B"]["value"] == pytest.approx(43e-6, abs=0.5e-6)
-    within = observed([0.0] * 50, pooled_standard_deviation=pooled)
-    assert within.standard_uncertainty == pytest.approx(13e-6, abs=1.2e-6)
+
+
+def test_h5_analysis_of_variance() -> None:
+    # Any five observations a day that have the printed mean and deviation.
+    pattern = np.array([-2.0, -1.0, 0.0, 1.0, 2.0]) / math.sqrt(2.5)
+    days = [mean + s * pattern for mean, s in zip(DAILY_MEANS, DAILY_DEVIATIONS, strict=True)]
+    rows = "\n".join(f"{day},{value}" for day, values in enumerate(days, start=1) for value in values)
+    found = calc("compare", f"laboratory,value\n{rows}", "--method", "anova")
+    assert 10.0 + 1e-6 * found["mean"] == pytest.approx(10.000097, abs=5e-7)
+    assert (found["between_degrees_of_freedom"], found["within_degrees_of_freedom"]) == (9, 40)
+    assert math.sqrt(found["between_mean_square"]) == pytest.approx(128.0, abs=0.5)
+    assert found["residual_standard_deviation"] == pytest.approx(85.0, abs=0.5)
+    assert found["f"] == pytest.approx(2.25, abs=0.05)  # the GUM divides rounded deviations
+    assert found["f_95"] == pytest.approx(2.12, abs=0.005)
+    assert found["f_975"] == pytest.approx(2.45, abs=0.005)
+    between = calc("compare", f"laboratory,value\n{rows}", "--method", "iso5725-2")
+    assert between["between_laboratory_standard_deviation"] == pytest.approx(43.0, abs=0.5)
+    # H.5.2.6: if the days do not differ, all fifty are one sample, u = 13 uV; 18 uV if they do.
+    assert observed(np.concatenate(days)).standard_uncertainty == pytest.approx(13.0, abs=0.5)
+    assert math.sqrt(found["between_mean_square"] / 50.0) == pytest.approx(18.0, abs=0.5)
 
 
 def test_5_2_2_ten_resistors_calibrated_by_one_standard() -> None:

@@ -44,10 +44,11 @@ def test_simon_and_lesages_sets_have_their_certified_values(number):
     assert_simon_lesage(number, analyse_variance(exact(simon_lesage(number))))
 
 
-@pytest.mark.parametrize("name", ["sirstv", "atmwtag"])
-def test_observed_sets_have_their_certified_values(name):
+@pytest.mark.parametrize(("name", "between", "within"), [("sirstv", 4, 20), ("atmwtag", 1, 46)])
+def test_observed_sets_have_their_certified_values(name, between, within):
     data = observed(name)
     found = analyse_variance(exact(data["groups"]))
+    assert (found.between_degrees_of_freedom, found.within_degrees_of_freedom) == (between, within)
     for field, certified in data["certified"].items():
         assert getattr(found, field) == pytest.approx(float(certified), rel=5e-15), field
 

@@ -288,6 +288,8 @@ def variance(method: str, groups: Mapping[str, Sequence[Real]], found: AnalysisO
             "within_mean_square": found.within_mean_square,
             "f": found.f,
             "p_value": found.p_value,
+            "f_95": found.f_95,
+            "f_975": found.f_975,
             "r_squared": found.r_squared,
             "residual_standard_deviation": found.residual_standard_deviation,
         },

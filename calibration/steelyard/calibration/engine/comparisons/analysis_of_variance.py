@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from scipy.special import fdtrc
+from scipy.special import fdtrc, fdtri
 
 from steelyard.calibration.engine.comparisons.errors import ComparisonError
 from steelyard.calibration.engine.stability.exact import Real, exact_values, root
@@ -22,7 +22,8 @@ class AnalysisOfVariance:
     """The table of a one-way analysis of variance over `groups` groups with `count` values in all.
 
     `f` is the ratio of the mean squares, inf where the values within the groups do not differ (nan if nothing differs);
-    `p_value` the chance of more if all groups have one mean. `residual_standard_deviation` is the root of the mean
+    `p_value` the chance of more if all groups have one mean, `f_95` and `f_975` what it exceeds then with a chance of
+    5 % and 2.5 % (JCGM 100:2008, H.5.2.2). `residual_standard_deviation` is the root of the mean
     square within. `mean_replicates` is (count - sum n_i^2 / count) / (groups - 1) (ISO 5725-2:2019, 7.4.5.4).
     """
 
@@ -37,6 +38,8 @@ class AnalysisOfVariance:
     within_mean_square: float
     f: float
     p_value: float
+    f_95: float
+    f_975: float
     r_squared: float
     residual_standard_deviation: float
     mean_replicates: float
@@ -95,6 +98,8 @@ def analyse_variance(groups: Mapping[str, Sequence[Real]]) -> AnalysisOfVariance
         within_mean_square=float(within_square),
         f=f,
         p_value=float(fdtrc(p - 1, n - p, f)) if math.isfinite(f) else (0.0 if f > 0.0 else math.nan),
+        f_95=float(fdtri(p - 1, n - p, 0.95)),
+        f_975=float(fdtri(p - 1, n - p, 0.975)),
         r_squared=float(between / (between + within)) if between + within else math.nan,
         residual_standard_deviation=root(within_square),
         mean_replicates=float(replicates),
