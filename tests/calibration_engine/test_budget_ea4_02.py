@@ -7,8 +7,8 @@ from calibration_engine.workbench import calc
 
 from steelyard.calibration.engine.budget.evaluation import Budget, evaluate_budget
 from steelyard.calibration.engine.budget.model import parse_model
-from steelyard.calibration.engine.budget.quantities import certified, constant, distributed, known, observed
-from steelyard.calibration.engine.distributions.bounded import Rectangular, Triangular
+from steelyard.calibration.engine.budget.quantities import certified, constant, distributed, observed
+from steelyard.calibration.engine.distributions.bounded import Rectangular, Trapezoidal, Triangular
 from steelyard.calibration.engine.montecarlo.simulation import simulate
 
 
@@ -37,17 +37,23 @@ def test_s2_weight_of_10_kg() -> None:
 
 
 def test_s2_weight_of_10_kg_as_gum_workbench_evaluates_it() -> None:
-    # Its pooled deviation has a finite number of degrees of freedom: 0.0142 g, nu_eff = 122.
+    """Metrodata's example file S02.smu: Ustd = 0.0291465131827805, Neff = 122.
+
+    It gives a certificate and a pooled deviation 50 degrees of freedom each, and pools the three observations into the
+    latter: s^2 = (50 * 25^2 + 2 * 10^2) / 52 mg^2.
+    """
+    pooled = math.sqrt((50.0 * 0.025**2 + 2.0 * 0.010**2) / 52.0)
     quantities = {
-        "m_S": certified(10000.005, 0.045, coverage_factor=2.0),
+        "m_S": certified(10000.005, 0.045, coverage_factor=2.0, degrees_of_freedom=50.0),
         "dm_D": distributed(Rectangular(lower=-0.015, upper=0.015)),
-        "dm": known(0.02, 0.0142),
+        "dm": observed([0.01, 0.03, 0.02], pooled_standard_deviation=pooled, degrees_of_freedom=52.0),
         "dm_C": distributed(Rectangular(lower=-0.010, upper=0.010)),
         "dB": distributed(Rectangular(lower=-0.010, upper=0.010)),
     }
     model = parse_model("m_X = m_S + dm_D + dm + dm_C + dB", quantities=list(quantities))
     found = evaluate_budget(Budget(model=model, quantities=quantities, fixed_coverage_factor=2.0)).outputs[0]
-    assert found.standard_uncertainty == pytest.approx(0.0291465, abs=0.00006)
+    assert found.standard_uncertainty == pytest.approx(0.0291465131827805, abs=1e-12)
+    assert found.degrees_of_freedom == pytest.approx(122.0, abs=0.5)
     assert found.expanded_uncertainty == pytest.approx(0.058, abs=0.0005)
 
 
@@ -145,7 +151,7 @@ def test_s9_multimeter_with_one_dominant_rectangular_contribution() -> None:
 
 
 def test_s10_caliper_with_two_dominant_rectangular_contributions() -> None:
-    # In micrometres; the trapezoid of the two has beta = (50 - 25) / (50 + 25) = 0.33 and k = 1.83.
+    # In micrometres.
     quantities = {
         "l_iX": constant(150100.0),
         "l_S": distributed(Rectangular(lower=150000.0 - 0.8, upper=150000.0 + 0.8)),
@@ -161,7 +167,8 @@ def test_s10_caliper_with_two_dominant_rectangular_contributions() -> None:
     half = (drawn[1] - drawn[0]) / 2.0
     assert half == pytest.approx(60.0, abs=5.0)
     assert half / found.standard_uncertainty == pytest.approx(1.83, abs=0.01)
-    # S10.13: k = (1 - sqrt((1 - p)(1 - beta^2))) / sqrt((1 + beta^2) / 6)
-    beta = 1.0 / 3.0
-    k = (1.0 - math.sqrt(0.05 * (1.0 - beta**2))) / math.sqrt((1.0 + beta**2) / 6.0)
-    assert k == pytest.approx(1.83, abs=0.005)
+    # S10.13: k is that of the trapezoid.
+    beta = (50.0 - 25.0) / (50.0 + 25.0)
+    assert beta == pytest.approx(0.33, abs=0.005)
+    trapezoid = Trapezoidal(lower=-75.0, upper=75.0, beta=beta)
+    assert float(trapezoid.quantile(0.975)) / trapezoid.standard_deviation == pytest.approx(1.83, abs=0.005)
