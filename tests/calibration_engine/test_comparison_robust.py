@@ -69,7 +69,7 @@ def test_a_wide_tuning_is_the_plain_mean_and_deviation():
     assert found.drawn_in == 0
 
 
-# ISO 13528, table C.1; ISO 5725-5, 6.3: eta and xi; their third decimal of xi is not always the nearest.
+# ISO 13528, table C.1; ISO 5725-5, 6.3: eta and xi; the third decimal of xi is the nearest but for two.
 FACTORS = {
     1: (1.645, 1.097), 2: (1.517, 1.054), 3: (1.444, 1.039), 4: (1.395, 1.032), 5: (1.359, 1.027), 6: (1.332, 1.024),
     7: (1.310, 1.021), 8: (1.292, 1.019), 9: (1.277, 1.018), 10: (1.264, 1.017),
@@ -81,7 +81,8 @@ def test_factors_of_algorithm_s(degrees):
     limit, adjustment = FACTORS[degrees]
     found = algorithm_s_factors(degrees)
     assert found.limit == pytest.approx(limit, abs=0.0005)
-    assert found.adjustment == pytest.approx(adjustment, abs=0.001)
+    # Of 1.02342 and 1.01637 they print 1.024 and 1.017.
+    assert found.adjustment == pytest.approx(adjustment, abs=0.001 if degrees in (6, 10) else 0.0005)
 
 
 def test_algorithm_s_of_the_creosote_ranges():

@@ -64,6 +64,7 @@ def test_clause_6_unequal_weights() -> None:
     answer = calc("curve", TABLE_6, "--model", "line", "--inverse-at", "10.5", "--u-inverse-at", "1")
     assert line_of(answer) == pytest.approx((0.885, 0.530, 2.057, 0.178, -0.082), abs=5e-4)
     assert answer["chi_square"] == pytest.approx(4.131, abs=5e-4)
+    assert answer["chi_square_95"] == pytest.approx(9.488, abs=5e-4)
     (inverse,) = answer["predictions"]
     assert (inverse["x"], inverse["standard_uncertainty"]) == pytest.approx((4.674, 0.533), abs=5e-4)
 
@@ -73,6 +74,7 @@ def test_clause_7_uncertain_x_and_y() -> None:
     answer = calc("curve", TABLE_10, "--model", "line", "--at", "3.5,4.5", "--u-at", "0.2,0.4")
     assert line_of(answer) == pytest.approx((0.5788, 0.4764, 2.1597, 0.1355, -0.0577), abs=5e-5)
     assert answer["chi_square"] == pytest.approx(2.743, abs=5e-4)
+    assert answer["chi_square_95"] == pytest.approx(9.488, abs=5e-4)
     first, second = answer["predictions"]
     assert (first["y"], first["standard_uncertainty"]) == pytest.approx((8.138, 0.484), abs=1e-3)
     assert (second["y"], second["standard_uncertainty"]) == pytest.approx((10.297, 0.909), abs=1e-3)

@@ -1,6 +1,6 @@
 """Allan deviations: the test sets of NBS Monograph 140 and NIST SP 1065 (W. J. Riley), page 107 and 108.
 
-Tolerances are half of the last printed digit, a whole one in the table of 1000 points, some of whose entries were cut.
+Tolerances are half of the last printed digit, a whole one for the two entries that were not rounded to the nearest.
 """
 
 import math
@@ -24,7 +24,7 @@ NINE_POINT = {
     "oadev": ("91.22945", "85.95287"),
     "mdev": ("91.22945", "74.78849"),
     "tdev": ("52.67135", "86.35831"),
-    "hdev": ("70.80607", "116.7980"),
+    "hdev": ("70.80608", "116.7980"),
     "ohdev": ("70.80607", "85.61487"),
     "totdev": ("91.22945", "93.90379"),
 }
@@ -68,10 +68,11 @@ def csv(values) -> str:
 @pytest.mark.parametrize(("data", "values"), [("frequency", NINE_FREQUENCIES), ("phase", TEN_PHASES)])
 def test_nine_point_set(statistic, data, values):
     found = deviations(sample(values, data=data), statistic, [1, 2])
-    # Phases are printed to five digits, which moves the sixth of a deviation by one or two.
-    slack = 1.0 if data == "frequency" else 2.5
     for each, text in zip(found, NINE_POINT[statistic], strict=True):
         last_digit = 10.0 ** -len(text.partition(".")[2])
+        # Phases are printed to five digits, which moves the sixth of a deviation by one or two. At factor 1 both
+        # Hadamard deviations are one sum, 70.806073; printed are 70.80608 and 70.80607.
+        slack = 2.5 if data == "phase" else 0.5 if text != "70.80608" else 0.7
         assert each.deviation == pytest.approx(float(text), abs=slack * last_digit)
     if statistic in NINE_POINT_TERMS:
         assert tuple(each.n for each in found) == NINE_POINT_TERMS[statistic]
@@ -82,7 +83,8 @@ def test_thousand_point_set(statistic):
     found = deviations(sample(thousand_frequencies(), data="frequency"), statistic, [1, 10, 100])
     for each, certified in zip(found, THOUSAND_POINT[statistic], strict=True):
         last_digit = 10.0 ** (math.floor(math.log10(certified)) - 6)
-        assert each.deviation == pytest.approx(certified, abs=1.01 * last_digit)
+        slack = 0.5 if certified != 3.910860e-02 else 0.6  # of 0.039108606
+        assert each.deviation == pytest.approx(certified, abs=slack * last_digit)
     assert tuple(each.n for each in found) == THOUSAND_POINT_TERMS[statistic]
 
 
