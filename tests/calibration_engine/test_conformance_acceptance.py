@@ -13,11 +13,6 @@ from steelyard.calibration.engine.conformance.acceptance import (
     acceptance_for_global_risk,
     acceptance_for_specific_risk,
 )
-from steelyard.calibration.engine.conformance.chain import (
-    ChainLevel,
-    reliability_at,
-    standard_uncertainty_of_reliability,
-)
 from steelyard.calibration.engine.conformance.errors import ConformanceError
 from steelyard.calibration.engine.conformance.guard_bands import GUARD_BAND_RULES, guard_band_factor, source_of
 from steelyard.calibration.engine.conformance.limits import Limits
@@ -167,36 +162,3 @@ def test_guard_bands_move_both_limits_inwards_and_leave_something():
     assert Limits(upper=10.0).guarded(-1.0) == Limits(upper=11.0)
     with pytest.raises(ConformanceError, match="leaves nothing"):
         Limits(lower=0.0, upper=10.0).guarded(5.0)
-
-
-# NCSLI draft RP-19, solar experiment, tables 5-8 to 5-10: from the standards laboratory down to the end item. Tolerance
-# half-width, observed reliability; then EOPR, AOPR, BOPR, false accept, false reject as printed (None: not printed).
-SOLAR = [
-    ("comparator", 0.25, 0.95, (0.9527, 5e-5), (0.9733, 4e-4), (0.9943, 4e-4), 0.0057, 0.0084),
-    ("lamp", 1.0, 0.9973, (0.9986, 5e-5), (0.9991, 5e-5), None, 0.0004, 0.0017),
-    ("solar experiment", 10.0, 0.99993, (0.99994, 5e-6), (0.99996, 2e-5), None, 0.0, 0.0),
-]
-
-
-def test_reliability_through_the_chain_of_rp_19():
-    reference = standard_uncertainty_of_reliability(0.0625, 0.9986)
-    for name, tolerance, observed, end, average, beginning, accept, reject in SOLAR:
-        found = reliability_at(ChainLevel(tolerance=tolerance, observed_reliability=observed), reference)
-        assert found.end_of_period == pytest.approx(end[0], abs=end[1]), name
-        assert found.average_over_period == pytest.approx(average[0], abs=average[1]), name
-        if beginning is not None:
-            assert found.beginning_of_period == pytest.approx(beginning[0], abs=beginning[1]), name
-        assert found.false_accept == pytest.approx(accept, abs=5e-5), name
-        assert found.false_reject == pytest.approx(reject, abs=5e-5), name
-        reference = found.standard_uncertainty
-
-
-def test_a_chain_that_measures_no_better_than_its_items_is_refused():
-    with pytest.raises(ConformanceError, match="no better than the spread"):
-        reliability_at(ChainLevel(tolerance=1.0, observed_reliability=0.95), 1.0)
-    with pytest.raises(ConformanceError, match="reliability"):
-        reliability_at(ChainLevel(tolerance=1.0, observed_reliability=1.0), 0.1)
-    with pytest.raises(ConformanceError, match="tolerance"):
-        reliability_at(ChainLevel(tolerance=0.0, observed_reliability=0.9), 0.1)
-    with pytest.raises(ConformanceError, match="reference_standard_uncertainty"):
-        reliability_at(ChainLevel(tolerance=1.0, observed_reliability=0.9), 0.0)
