@@ -79,8 +79,10 @@ def test_platinum_thermometers_have_no_tolerance_beyond_their_range():
         ("iec-60751-wire-wound", "AA", -50, 250),
         ("iec-60751-wire-wound", "A", -100, 450),
         ("iec-60751-wire-wound", "B", -196, 600),
+        ("iec-60751-wire-wound", "C", -196, 600),
         ("iec-60751-film", "AA", 0, 150),
         ("iec-60751-film", "A", -30, 300),
+        ("iec-60751-film", "B", -50, 500),
         ("iec-60751-film", "C", -50, 600),
     ]:
         t = np.array([low - 1.0, low, high, high + 1.0])
@@ -89,19 +91,18 @@ def test_platinum_thermometers_have_no_tolerance_beyond_their_range():
         assert TABLES[table].confidence_of(accuracy_class, Phase.FIRST) == Confidence.MEDIUM
 
 
-# OIML R 76-1, tables 3 and 6: class, load in e, MPE in e.
+# OIML R 76-1, tables 3 and 6: class, load in e, MPE in e. A step's last load belongs to it.
 R76 = [
-    ("III", 500, 0.5),
-    ("III", 501, 1.0),
-    ("III", 2000, 1.0),
-    ("III", 2001, 1.5),
-    ("III", 10000, 1.5),
-    ("II", 5000, 0.5),
-    ("II", 20001, 1.5),
-    ("I", 50000, 0.5),
-    ("I", 200001, 1.5),
-    ("IIII", 50, 0.5),
-    ("IIII", 201, 1.5),
+    (accuracy_class, load, mpe)
+    for accuracy_class, *ends in [
+        ("I", 50_000, 200_000, 1_000_000),
+        ("II", 5_000, 20_000, 100_000),
+        ("III", 500, 2_000, 10_000),
+        ("IIII", 50, 200, 1_000),
+    ]
+    for load, mpe in zip(
+        (0, ends[0], ends[0] + 1, ends[1], ends[1] + 1, ends[2]), (0.5, 0.5, 1.0, 1.0, 1.5, 1.5), strict=True
+    )
 ]
 
 
@@ -183,6 +184,8 @@ def test_water_meters():
     assert TABLES["mid-mi001"].confidence_of("1", Phase.FIRST) == Confidence.MEDIUM
     in_use = {"phase": Phase.IN_USE, "Q3": q3}
     assert upper("fr-2007-water-in-service", "Q3 below 16 m3/h", {"flow": [0.15, 2.5]}, **in_use).tolist() == [4.0, 4.0]
+    large = {"phase": Phase.IN_USE, "Q3": 25.0}
+    assert upper("fr-2007-water-in-service", "Q3 of 16 m3/h or more", {"flow": [5.0, 25.0]}, **large).tolist() == [4, 4]
 
 
 # Directive 2014/32/EU, annex IV; OIML R 137: class, percent below and above Qt.
@@ -281,6 +284,9 @@ def test_heat_meters():
         ("complete", 3.6),
     ]:
         assert upper("mid-mi004", "2", at, circumstance=circumstance, **given) == pytest.approx(percent, abs=1e-9)
+    for accuracy_class, percent in [("1", 1.1), ("3", 3.5)]:
+        found = upper("mid-mi004", accuracy_class, at, circumstance="flow sensor", **given)
+        assert found == pytest.approx(percent, abs=1e-9)
     assert upper("mid-mi004", "3", {"flow": 0.01}, circumstance="flow sensor", **given) == 5.0
 
 
@@ -288,6 +294,8 @@ def test_pressure_gauges():
     # EN 837-1: class 1.6 over 0 to 10 bar, class 1.0 over -1 to 5 bar; JJG 52: the last tenth one class wider.
     assert upper("en-837", "1.6", {"pressure": 4.0}, span=10.0) == pytest.approx(0.16, abs=0.005)
     assert upper("en-837", "1.0", {"pressure": -1.0}, span=6.0) == pytest.approx(0.06, abs=0.005)
+    for percent in ("0.1", "0.25", "0.6", "1.0", "1.6", "2.5", "4.0"):
+        assert upper("en-837", percent, {"pressure": 50.0}, span=100.0) == pytest.approx(float(percent))
     for accuracy_class, rest, last in [("1.0", 1.0, 1.6), ("1.6", 1.6, 2.5), ("2.5", 2.5, 4.0), ("4.0", 4.0, 4.0)]:
         found = upper("jjg-52", accuracy_class, {"pressure": [0.0, 8.99, 9.0, 10.0]}, span=10.0)
         assert found == pytest.approx([0.1 * rest, 0.1 * rest, 0.1 * last, 0.1 * last])
