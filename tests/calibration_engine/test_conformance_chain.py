@@ -46,8 +46,8 @@ def test_reliability_through_the_chain_of_rp_19():
 
 
 # Inputs: suncal (Sandia), test/ex_solarexperiment.yaml. Lamp and comparator are repaired where they are found out of
-# tolerance. The solar experiment is adjusted: by RP-19 the part 1 - EOPR of table 5-8; with the part that is found out of
-# tolerance, 1 - 0.99993, adjustments would be 11.88 and the support 178 688.30.
+# tolerance. The solar experiment is adjusted: by RP-19 the part 1 - EOPR of table 5-8; with the part that is found out
+# of tolerance, 1 - 0.99993, adjustments would be 11.88 and the support 178 688.30.
 PLANS = [
     SupportPlan(items=2, interval=0.5, calibration=800, adjusted=0.0, repaired=1.0 - 0.95, repair=9000,
                 calibration_days=4, repair_days=30, price=90_000),
