@@ -139,6 +139,8 @@ def test_a_verification_may_use_a_third_of_the_permissible_error():
         False,
     ]
     assert not fit_for_verification(0.16, 0.05, fraction=0.25)
+    # 5.3: the conventional mass lies within the permissible error less U.
+    assert Limits(lower=-1.6, upper=1.6).guarded(0.5) == Limits(lower=-1.6 + 0.5, upper=1.6 - 0.5)
     for arguments, field in [((0.0, 1.0), "maximum"), ((1.0, -1.0), "expanded"), ((1.0, math.nan), "expanded")]:
         with pytest.raises(ConformanceError, match=field):
             fit_for_verification(*arguments)
