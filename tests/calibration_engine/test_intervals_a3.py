@@ -24,6 +24,8 @@ from steelyard.calibration.engine.intervals.staircase import (
 # reliability bounds, all as printed: NCSLI 2019 tutorial on calibration intervals (asset 1); suncal's test suite.
 PUBLISHED = [
     pytest.param(15, 20, 0.95, 0.5, 0.9949, 231, 0.6516, 0.8286, id="NCSLI 2019, asset 1"),
+    pytest.param(14, 20, 0.95, 0.5, 0.9993, 205, 0.6000, 0.7843, id="NCSLI 2019, asset 2"),
+    pytest.param(16, 20, 0.95, 0.5, 0.9682, 523 / 2, 0.7041, 0.8716, id="NCSLI 2019, asset 3, after 730 days"),
     pytest.param(42, 50, 0.9, 0.3, 0.7557, 329, 0.8067, 0.8664, id="suncal, made up"),
 ]
 
@@ -43,8 +45,12 @@ def test_too_good_a_record_lengthens_the_interval():
     # 198 of 200 at a target of 0.9. suncal 1.7.1 leaves 365 days with rejection confidence 0.
     found = interval_test(Counts.of(198, 200), 365.0, 0.9)
     assert float(found.rejection_confidence) == pytest.approx(1.0 - 2.0 * binom.sf(197, 200, 0.9), rel=1e-9)
-    assert float(found.interval) == pytest.approx(365.0 * 10.0 ** (0.09 * float(found.rejection_confidence)), rel=1e-12)
-    assert float(found.interval) == pytest.approx(449.0, abs=0.5)
+    assert float(found.interval) == 730.0
+    # 93 of 100: R above the target by 0.03, which 10^(0.03 / (1 - Q)) enlarges the more the surer it is.
+    found = interval_test(Counts.of(93, 100), 365.0, 0.9)
+    sure = 1.0 - 2.0 * binom.sf(92, 100, 0.9)
+    assert 0.5 < sure < 0.7
+    assert float(found.interval) == pytest.approx(365.0 * 10.0 ** (0.03 / (1.0 - sure)), rel=1e-9)
 
 
 def test_one_pass_of_twenty_is_a_low_reliability():
@@ -56,14 +62,19 @@ def test_one_pass_of_twenty_is_a_low_reliability():
 
 def test_nothing_and_everything_in_tolerance():
     found = interval_test(Counts.of([0, 20], 20), 365.0, 0.95)
-    assert found.interval.tolist() == [182.5, pytest.approx(365.0 * 10.0 ** (0.05 * (1.0 - 2.0 * 0.95**20)))]
+    assert found.rejection_confidence.tolist() == [pytest.approx(1.0 - 0.05**20), pytest.approx(1.0 - 0.95**20)]
+    # suncal 1.7.1: 503 days after twenty passes.
+    assert found.interval.tolist() == [182.5, pytest.approx(365.0 * 10.0 ** (0.05 / 0.95**20))]
+    assert float(found.interval[1]) == pytest.approx(503.0, abs=0.5)
     assert found.reliability_low.tolist() == [0.0, pytest.approx(0.25 ** (1 / 20))]
     assert found.reliability_high.tolist() == [pytest.approx(1.0 - 0.25 ** (1 / 20)), 1.0]
 
 
-def test_data_that_prove_nothing_leave_the_interval_alone():
-    found = interval_test(Counts.of(3, 3), 365.0, 0.95)
-    assert float(found.rejection_confidence) == 0.0
+@pytest.mark.parametrize(("passed", "n", "target"), [(3, 3, 0.95), (2, 3, 0.8), (19, 20, 0.95), (46, 50, 0.9)])
+def test_an_interval_that_is_not_rejected_stays_as_it_is(passed, n, target):
+    found = interval_test(Counts.of(passed, n), 365.0, target)
+    assert float(found.rejection_confidence) < 0.5
+    assert not bool(found.rejected)
     assert float(found.interval) == 365.0
 
 
@@ -88,7 +99,7 @@ def test_the_limits_are_those_of_clopper_and_pearson(counts, confidence):
 def test_the_rejection_confidence_is_where_the_limits_meet_the_target(counts, target):
     q = float(rejection_confidence(Counts.of(*counts), target))
     assert 0.0 <= q <= 1.0
-    if 0.01 < q < 0.999:
+    if 0.01 < q < 0.999 and 0 < counts[0] < counts[1]:
         low, high = reliability_limits(Counts.of(*counts), q)
         assert min(abs(float(low) - target), abs(float(high) - target)) < 1e-6
 

@@ -58,11 +58,13 @@ def rejection_confidence(counts: Counts, target: ArrayLike) -> Floats:
 
     Q = 1 - 2 Pr(X <= g | R_t) for an observed reliability below the target (NCSLI RP-1, method A3), and by the same
     limits, from the other side, 1 - 2 Pr(X >= g | R_t) for one above it. (suncal 1.7.1 computes the latter as
-    Pr(X <= g) - 1, which is never positive, and so never finds an interval too short.)
+    Pr(X <= g) - 1, which is never positive, and so never finds an interval too short.) Where all passed, or none,
+    there is one limit, and method A3 gives it all of the risk: 1 - R_t^n, 1 - (1 - R_t)^n.
     """
     g, n = counts.in_tolerance, counts.calibrations
     t = np.asarray(target, dtype=np.float64)
     # Binomial tails by the incomplete beta function: Abramowitz and Stegun, 26.5.24.
     at_most = np.where(g < n, betainc(np.maximum(n - g, 1.0), g + 1.0, 1.0 - t), 1.0)
     at_least = np.where(g > 0.0, betainc(np.maximum(g, 1.0), n - g + 1.0, t), 1.0)
-    return np.asarray(np.maximum(1.0 - 2.0 * np.where(g < n * t, at_most, at_least), 0.0))
+    sides = np.where((g == 0.0) | (g == n), 1.0, 2.0)
+    return np.asarray(np.maximum(1.0 - sides * np.where(g < n * t, at_most, at_least), 0.0))

@@ -42,12 +42,13 @@ def interval_test(
 ) -> IntervalTest:
     """Test and adjust intervals at which calibrations were made, whatever their number of instruments.
 
-    I = I_0 10^((R - R_t) Q), with the observed reliability R and the rejection confidence Q of `binomial`; never
-    changed by more than `max_change_factor` either way. `current_interval` > 0 broadcasts with the counts, in any unit
-    of time; `confidence` is that of the reliability's limits. Raises IntervalError for arguments out of range.
+    An interval that passes the test, Q <= `confidence`, stays as it is. One that fails it becomes I_0 10^((R - R_t) Q)
+    for a reliability below the target and I_0 10^((R - R_t) / (1 - Q)) above it, with the observed reliability R and
+    the rejection confidence Q of `binomial`; never changed by more than `max_change_factor` either way.
+    `current_interval` > 0 broadcasts with the counts, in any unit of time; `confidence` is also that of the
+    reliability's limits. Raises IntervalError for arguments out of range.
 
-    An interval with too good a record is lengthened by the same formula; suncal 1.7.1 leaves it as it is unless every
-    calibration passed.
+    suncal 1.7.1 lengthens an interval only where every calibration passed: its Q is negative for other good records.
     """
     require_fraction("target", target)
     if not (np.isfinite(max_change_factor) and max_change_factor >= 1.0):
@@ -59,13 +60,16 @@ def interval_test(
     low, high = reliability_limits(counts, confidence)
     observed = counts.in_tolerance / counts.calibrations
     q = rejection_confidence(counts, target)
-    factor = np.clip(10.0 ** ((observed - target) * q), 1.0 / max_change_factor, max_change_factor)
+    rejected = q > confidence
+    with np.errstate(divide="ignore", over="ignore"):
+        power = (observed - target) * np.where(observed > target, 1.0 / (1.0 - q), q)
+        factor = np.where(rejected, np.clip(10.0**power, 1.0 / max_change_factor, max_change_factor), 1.0)
     sufficient = counts.calibrations >= LEAST_CALIBRATIONS
     return IntervalTest(
         interval=np.where(sufficient, present * factor, np.nan),
         sufficient=np.asarray(sufficient),
         rejection_confidence=q,
-        rejected=np.asarray(q > confidence),
+        rejected=np.asarray(rejected),
         observed_reliability=np.asarray(observed),
         reliability_low=low,
         reliability_high=high,
