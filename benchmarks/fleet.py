@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
 
 from steelyard.calibration.engine.fleet.detection import design_watch, first_alarms, longest_delay
 from steelyard.calibration.engine.fleet.drift_learning import learn_parameters
@@ -34,6 +33,8 @@ TRUTH = DriftParameters(
     rate_spread=np.linspace(0.1, 0.25, MODELS)[:, None],
     scale_freedom=np.full(MODELS, 8.0),
     outlying=np.full(MODELS, 3.0),
+    tail_scale=np.ones(MODELS),
+    tail_freedom=np.full(MODELS, np.inf),
 )
 MPE = 3.0
 
@@ -162,8 +163,9 @@ def coverage(instruments: int) -> None:
         for years in (0.0, 0.5, 1.0, 2.0, 5.0):
             wander = TRUTH.wander[fleet.model, 0] * fleet.scale * np.sqrt(years) * rng.normal(size=instruments)
             ahead = forecast(parameters, state, years)
-            z = np.abs(fleet.error + fleet.rate * years + wander - ahead.mean[:, 0]) / ahead.scale[:, 0]
-            line.append(f"{years:g}: {np.mean((z <= stats.t.ppf(0.975, ahead.freedom))[sound]) * 100:.2f} %")
+            low, high = ahead.quantile(0.025)[:, 0], ahead.quantile(0.975)[:, 0]
+            truth = fleet.error + fleet.rate * years + wander
+            line.append(f"{years:g}: {np.mean(((truth >= low) & (truth <= high))[sound]) * 100:.2f} %")
         print(f"  {share:4.0%} mistyped   " + "   ".join(line))
     print(f"  sampling error {np.sqrt(0.95 * 0.05 / instruments) * 100:.2f} % (one standard deviation)")
 

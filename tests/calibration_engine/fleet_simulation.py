@@ -16,6 +16,8 @@ TRUTH = DriftParameters(
     rate_spread=np.array([[0.15], [0.25]]),
     scale_freedom=np.array([8.0, 12.0]),
     outlying=np.array([3.0, 3.0]),
+    tail_scale=np.ones(2),
+    tail_freedom=np.full(2, np.inf),
 )
 
 
@@ -32,9 +34,18 @@ class Fleet:
 
 
 def simulate(
-    instruments: int, events: int, rng: np.random.Generator, *, truth: DriftParameters = TRUTH, mistyped: float = 0.0
+    instruments: int,
+    events: int,
+    rng: np.random.Generator,
+    *,
+    truth: DriftParameters = TRUTH,
+    mistyped: float = 0.0,
+    jumping: float = 0.0,
 ) -> Fleet:
-    """Simulate irregular calibrations, half of which adjust; a share `mistyped` of them is wrong by 100 noises."""
+    """Simulate irregular calibrations, half of which adjust.
+
+    A share `mistyped` of them is wrong by 100 noises; in a share `jumping` of the intervals the error jumps by some 5.
+    """
     model = rng.integers(0, truth.noise.shape[0], instruments)
     freedom = truth.scale_freedom[model]
     scale = np.sqrt(freedom / rng.chisquare(freedom))
@@ -47,6 +58,9 @@ def simulate(
     observed = np.empty((instruments, events))
     for k in range(events):
         error = error + rate * step[:, k] + wander * np.sqrt(step[:, k]) * rng.normal(size=instruments)
+        if jumping:
+            jumps = rng.random(instruments) < jumping
+            error = error + np.where(jumps, 5.0 * noise * rng.normal(size=instruments), 0.0)
         observed[:, k] = error + noise * rng.normal(size=instruments)
         error = error - np.where(adjusted[:, k], observed[:, k], 0.0)
     wrong = rng.random(observed.shape) < mistyped

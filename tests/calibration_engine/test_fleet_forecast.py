@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from calibration_engine.fleet_simulation import TRUTH, simulate
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from steelyard.calibration.engine.fleet.drift_learning import learn_parameters
@@ -16,7 +20,8 @@ from steelyard.calibration.engine.fleet.forecast import (
     years_until_doubtful,
 )
 from steelyard.calibration.engine.fleet.parameters import new_instruments
-from steelyard.calibration.engine.fleet.update import update
+from steelyard.calibration.engine.fleet.tails import normal_scores, t_value
+from steelyard.calibration.engine.fleet.update import prediction_errors, update
 
 
 @pytest.mark.parametrize("horizon", [0.0, 1.0, 4.0])
@@ -28,9 +33,55 @@ def test_forecasts_with_learned_parameters_cover_the_truth_of_a_known_fleet(hori
     wander = TRUTH.wander[fleet.model, 0] * fleet.scale * np.sqrt(horizon)
     truth = fleet.error + fleet.rate * horizon + wander * rng.normal(size=fleet.error.size)
     ahead = forecast(learned, state, horizon)
-    z = np.abs(truth - ahead.mean[:, 0]) / ahead.scale[:, 0]
-    coverage = float(np.mean(z <= stats.t.ppf(0.975, ahead.freedom)))
-    assert 0.94 <= coverage <= 0.96
+    inside = (truth >= ahead.quantile(0.025)[:, 0]) & (truth <= ahead.quantile(0.975)[:, 0])
+    assert 0.94 <= float(np.mean(inside)) <= 0.96
+
+
+def test_a_fleet_that_jumps_is_forecast_with_its_tails():
+    """Learned from one half, seen in the other; the control, without the tails, promises too much."""
+    taught, seen = (simulate(20_000, 6, np.random.default_rng(seed), jumping=0.1) for seed in (18, 19))
+    learned = learn_parameters(taught.model, taught.start, taught.observations, rng=np.random.default_rng(20))
+    plain = replace(learned, tail_scale=np.ones(2), tail_freedom=np.full(2, np.inf))
+    covered = {}
+    for name, parameters in (("with", learned), ("without", plain)):
+        state = new_instruments(parameters, seen.model, seen.start)
+        _, z = prediction_errors(parameters, state, seen.observations)
+        covered[name] = tuple(float(np.mean(np.abs(z) < limit)) for limit in (1.96, 2.576))
+    assert covered["with"] == (pytest.approx(0.95, abs=0.01), pytest.approx(0.99, abs=0.004))
+    assert covered["without"][1] < 0.98
+
+
+def test_a_fleet_that_does_not_jump_has_no_tails():
+    fleet = simulate(20_000, 6, np.random.default_rng(21))
+    learned = learn_parameters(fleet.model, fleet.start, fleet.observations, rng=np.random.default_rng(22))
+    np.testing.assert_allclose(learned.tail_scale, 1.0, atol=0.03)
+    assert np.all(learned.tail_freedom > 40.0)
+
+
+@given(p=st.floats(1e-3, 0.999), freedom=st.floats(2.0, 1e4), scale=st.floats(0.5, 2.0), tail=st.floats(3.0, 1e4))
+def test_quantiles_and_normal_scores_undo_one_another(p, freedom, scale, tail):
+    value = t_value(p, np.array([freedom]), np.array([scale]), np.array([tail]))
+    back = stats.norm.cdf(normal_scores(value, np.array([freedom]), np.array([scale]), np.array([tail])))
+    np.testing.assert_allclose(back, p, atol=8e-3)
+
+
+@pytest.mark.parametrize("p", [1e-9, 0.025, 0.5, 0.975])
+def test_without_tails_of_the_fleet_the_quantile_is_that_of_the_t_distribution(p):
+    found = ErrorForecast(
+        mean=np.array([[1.0]]),
+        scale=np.array([[2.0]]),
+        freedom=np.array([5.0]),
+        tail_scale=np.ones(1),
+        tail_freedom=np.array([np.inf]),
+    )
+    np.testing.assert_allclose(found.quantile(p), 1.0 + 2.0 * stats.t.ppf(p, 5.0), rtol=1e-9)
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0, np.nan])
+def test_a_quantile_at_an_impossible_probability_is_refused(p):
+    state = new_instruments(TRUTH, np.array([0]), np.array([2020.0]))
+    with pytest.raises(ParameterError, match="p"):
+        forecast(TRUTH, state, 1.0).quantile(p)
 
 
 def test_work_orders_come_before_the_true_crossing_in_95_percent_of_cases():
@@ -54,6 +105,8 @@ def test_the_probability_is_that_of_the_t_distribution():
         mean=np.array([[0.0, 0.5, -2.0]] * 4),
         scale=np.array([[1.0, 0.2, 0.7]] * 4),
         freedom=np.array([2.0, 5.0, 30.0, 1e6]),
+        tail_scale=np.ones(4),
+        tail_freedom=np.full(4, np.inf),
     )
     exact = stats.t.sf((1.0 - found.mean) / found.scale, found.freedom[:, None])
     exact = exact + stats.t.sf((1.0 + found.mean) / found.scale, found.freedom[:, None])

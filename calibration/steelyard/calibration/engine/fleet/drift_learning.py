@@ -4,11 +4,13 @@ Maximum of the marginal likelihood over a sample of each model's instruments, dr
 parameters, so that a model with few instruments is mostly judged by the fleet (Efron and Morris, J. Amer. Statist.
 Assoc. 68 (1973) 117-130). The sample makes the work independent of the fleet's size, and its parameters are as good as
 they need be: those of 1500 instruments with 24 observations are known to about a percent.
+
+Last come the tails: how far the fleet's errors then lay from their predictions (`tails`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import minimize
@@ -16,7 +18,8 @@ from scipy.optimize import minimize
 from steelyard.calibration.engine.fleet.errors import HistoryError
 from steelyard.calibration.engine.fleet.history import Floats, Integers
 from steelyard.calibration.engine.fleet.parameters import DriftParameters, new_instruments
-from steelyard.calibration.engine.fleet.update import Observations, fleet_log_likelihood
+from steelyard.calibration.engine.fleet.tails import USUAL, fit_tails, normal_scores
+from steelyard.calibration.engine.fleet.update import Observations, fleet_log_likelihood, prediction_errors
 
 _SAMPLE = 1200
 _FREE = 5
@@ -26,6 +29,8 @@ _PRIOR_SPREAD = 0.5
 _EVALUATIONS = 220
 _START = np.array([np.log(0.5), np.log(0.3), 0.0, np.log(0.1), np.log(8.0)])
 """Where the search begins, in the usual size of an error."""
+_MISTAKEN = 30.0
+"""Predicted standard deviations beyond which an observation is a mistake: that instruments jump so far is not seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,27 +74,58 @@ def learn_parameters(
             noise[number, p], wander[number, p] = unit * np.exp(found[0]), unit * np.exp(found[1])
             rate[number, p], spread[number, p] = unit * found[2], unit * np.exp(found[3])
             scale_freedom[number, p] = np.exp(found[4])
-    return DriftParameters(
+    parameters = DriftParameters(
         noise=noise,
         wander=wander,
         rate=rate,
         rate_spread=spread,
         scale_freedom=np.exp(np.mean(np.log(scale_freedom), axis=1)),
         outlying=np.full(models, outlying),
+        tail_scale=np.ones(models),
+        tail_freedom=np.full(models, np.inf),
+    )
+    return _with_tails(parameters, model, start, observations, rng)
+
+
+def _with_tails(
+    parameters: DriftParameters,
+    model: Integers,
+    start: Floats,
+    observations: Observations,
+    rng: np.random.Generator,
+) -> DriftParameters:
+    """`parameters` with the tails that a sample of each model's prediction errors shows; mistakes say nothing."""
+    errors = []
+    for number in range(parameters.noise.shape[0]):
+        chosen = _chosen(np.flatnonzero(model == number), rng)
+        state = new_instruments(parameters, model[chosen], start[chosen])
+        _, z = prediction_errors(parameters, state, _part(observations, chosen, slice(None)))
+        freedom = parameters.scale_freedom[number] + z.shape[2] * np.arange(float(z.shape[1]))
+        errors.append(z[np.abs(z) <= normal_scores(_MISTAKEN, freedom)[:, None]])
+    fleet = fit_tails(np.concatenate(errors), USUAL)
+    found = np.array([fit_tails(z, fleet) if z.size else fleet for z in errors])
+    return replace(parameters, tail_scale=np.exp(found[:, 0]), tail_freedom=np.exp(found[:, 1]))
+
+
+def _chosen(rows: Integers, rng: np.random.Generator) -> Integers:
+    return np.sort(rng.choice(rows, _SAMPLE, replace=False)) if rows.size > _SAMPLE else rows
+
+
+def _part(observations: Observations, rows: Integers, points: slice) -> Observations:
+    u = observations.standard_uncertainty
+    return Observations(
+        t=observations.t[rows],
+        error=observations.error[rows][:, :, points],
+        adjusted=observations.adjusted[rows],
+        standard_uncertainty=None if u is None else u[rows],
     )
 
 
 def _sample(rows: Integers, start: Floats, observations: Observations, point: int, rng: np.random.Generator) -> _Sample:
-    chosen = np.sort(rng.choice(rows, _SAMPLE, replace=False)) if rows.size > _SAMPLE else rows
-    u = observations.standard_uncertainty
+    chosen = _chosen(rows, rng)
     return _Sample(
         start=start[chosen],
-        observations=Observations(
-            t=observations.t[chosen],
-            error=observations.error[chosen][:, :, point : point + 1],
-            adjusted=observations.adjusted[chosen],
-            standard_uncertainty=None if u is None else u[chosen],
-        ),
+        observations=_part(observations, chosen, slice(point, point + 1)),
         size=float(rows.size),
     )
 
@@ -118,6 +154,8 @@ def _fit(sample: _Sample, unit: float, outlying: float, start: Floats, prior: Fl
             rate_spread=np.array([[unit * np.exp(bounded[3])]]),
             scale_freedom=np.array([min(np.exp(bounded[4]), 200.0)]),
             outlying=np.array([outlying]),
+            tail_scale=np.ones(1),
+            tail_freedom=np.array([np.inf]),
         )
         state = new_instruments(parameters, model, sample.start)
         value = -float(np.sum(fleet_log_likelihood(parameters, state, sample.observations)))

@@ -11,6 +11,7 @@ from scipy.special import ndtr
 from steelyard.calibration.engine.fleet.errors import ParameterError
 from steelyard.calibration.engine.fleet.history import Floats
 from steelyard.calibration.engine.fleet.parameters import DriftParameters, FleetState
+from steelyard.calibration.engine.fleet.tails import normal_scores, t_value
 
 _BLOCK = 8192
 _SCAN = 12
@@ -19,20 +20,29 @@ _HALVINGS = 14
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ErrorForecast:
-    """Errors of N instruments at P test points at a later time: t distributions.
+    """Errors of N instruments at P test points at a later time: t distributions with the tails of their fleet.
 
-    `mean`, `scale` float64[N, P] in the unit of the errors, `freedom` float64[N].
+    `mean`, `scale` float64[N, P] in the unit of the errors, `freedom`, `tail_scale`, `tail_freedom` float64[N].
     """
 
     mean: Floats
     scale: Floats
     freedom: Floats
+    tail_scale: Floats
+    tail_freedom: Floats
+
+    def quantile(self, p: float) -> Floats:
+        """The error float64[N, P] that is not exceeded with probability `p`, 0 < p < 1, in the unit of the errors."""
+        if not 0.0 < p < 1.0:
+            raise ParameterError("p", p, "give a probability between 0 and 1")
+        return self.mean + self.scale * t_value(p, self.freedom, self.tail_scale, self.tail_freedom)[:, None]
 
 
 def forecast(parameters: DriftParameters, state: FleetState, horizon: ArrayLike) -> ErrorForecast:
     """The true error `horizon` years (a number, or float64[N]) after each instrument's state.
 
-    Mean m + b h; variance scale^2 (v + 2 c h + s h^2 + q h): error and rate as they are known, and the wander since.
+    Mean m + b h; variance scale^2 (v + 2 c h + s h^2 + q h): error and rate as they are known, and the wander since;
+    with the tails that the fleet's own prediction errors showed.
     Raises ParameterError for a horizon that is negative or not finite.
     """
     h = np.broadcast_to(np.asarray(horizon, dtype=np.float64), state.t.shape)
@@ -45,18 +55,19 @@ def forecast(parameters: DriftParameters, state: FleetState, horizon: ArrayLike)
         mean=state.error + h * state.rate,
         scale=np.sqrt(state.scale_squared[:, None] * variance),
         freedom=state.freedom,
+        tail_scale=parameters.tail_scale[state.model],
+        tail_freedom=parameters.tail_freedom[state.model],
     )
 
 
 def probability_outside(found: ErrorForecast, maximum_permissible_error: ArrayLike) -> Floats:
     """P(|error| > MPE) float64[N, P] (JCGM 106:2012, 7.4, for a t distribution).
 
-    `maximum_permissible_error` > 0 broadcasts against [N, P]. Good to 0.003 absolute from one degree of freedom on:
-    the t distribution function by Wallace's normal approximation (Ann. Math. Statist. 30 (1959) 1121-1130).
+    `maximum_permissible_error` > 0 broadcasts against [N, P]. Good to 0.003 absolute from one degree of freedom on.
     """
     mpe = _checked_mpe(maximum_permissible_error)
-    nu = found.freedom[:, None]
-    return _t_tail((mpe - found.mean) / found.scale, nu) + _t_tail((mpe + found.mean) / found.scale, nu)
+    tails = tuple(values[:, None] for values in (found.freedom, found.tail_scale, found.tail_freedom))
+    return _outside(found.mean, found.scale, mpe, tails)
 
 
 def years_until_doubtful(
@@ -92,6 +103,7 @@ def _crossing(
     probability, longest = limits
     q = np.square(parameters.wander)[state.model[rows]].T
     sigma2, nu = state.scale_squared[rows], state.freedom[rows]
+    tails = (nu, parameters.tail_scale[state.model[rows]], parameters.tail_freedom[state.model[rows]])
     m, b, v, c, s = (
         np.ascontiguousarray(getattr(state, name)[rows].T)
         for name in ("error", "rate", "variance", "covariance", "rate_variance")
@@ -99,10 +111,8 @@ def _crossing(
     limit = np.ascontiguousarray(mpe[rows].T)
 
     def outside(h: Floats | float) -> Floats:
-        mean = m + h * b
         scale = np.sqrt(sigma2 * (v + h * (2.0 * c + q + h * s)))
-        worst = _t_tail((limit - mean) / scale, nu) + _t_tail((limit + mean) / scale, nu)
-        return np.asarray(worst.max(axis=0), dtype=np.float64)
+        return np.asarray(_outside(m + h * b, scale, limit, tails).max(axis=0), dtype=np.float64)
 
     low, high = np.zeros(nu.size), np.full(nu.size, np.nan)
     high[outside(0.0) > probability] = 0.0
@@ -125,10 +135,10 @@ def _crossing(
     return np.where(crossed, high, longest)
 
 
-def _t_tail(t: Floats, freedom: Floats) -> Floats:
-    """P(T > t) of Student's t, by Wallace's approximation: z = (8n + 1) / (8n + 3) sqrt(n ln(1 + t^2 / n))."""
-    z = np.sqrt(freedom * np.log1p(t * t / freedom)) * ((8.0 * freedom + 1.0) / (8.0 * freedom + 3.0))
-    return np.asarray(ndtr(-np.copysign(z, t)), dtype=np.float64)
+def _outside(mean: Floats, scale: Floats, mpe: Floats, tails: tuple[Floats, ...]) -> Floats:
+    """P(|error| > MPE), both sides; `tails` are freedom, tail scale and tail freedom."""
+    above, below = (ndtr(-normal_scores((mpe + side * mean) / scale, *tails)) for side in (-1.0, 1.0))
+    return np.asarray(above + below, dtype=np.float64)
 
 
 def _checked_mpe(value: ArrayLike) -> Floats:

@@ -26,7 +26,8 @@ class DriftParameters:
     wander in a year, `rate` float64[M, P] the model's mean rate a year, `rate_spread` float64[M, P] standard deviation
     of the instruments' rates about it. `scale_freedom` float64[M]: how alike the instruments' scales are, as degrees
     of freedom (large: all alike). `outlying` float64[M]: standard deviations from which on an observation is
-    weighted down (inf: never, and the filter is Kalman's).
+    weighted down (inf: never, and the filter is Kalman's). `tail_scale`, `tail_freedom` float64[M]: the t distribution
+    that the fleet's prediction errors have where the state alone says standard normal (1 and inf: it is right).
     """
 
     noise: Floats
@@ -35,6 +36,8 @@ class DriftParameters:
     rate_spread: Floats
     scale_freedom: Floats
     outlying: Floats
+    tail_scale: Floats
+    tail_freedom: Floats
 
     def __post_init__(self) -> None:
         """Refuse what no instrument can have."""
@@ -42,15 +45,15 @@ class DriftParameters:
             raise ParameterError("noise", self.noise.shape, "give models x test points, at least one of each")
         for name in ("wander", "rate", "rate_spread"):
             self._demand(name, self.noise.shape, "give the shape of noise")
-        for name in ("scale_freedom", "outlying"):
+        for name in ("scale_freedom", "outlying", "tail_scale", "tail_freedom"):
             self._demand(name, self.noise.shape[:1], "give one for each model")
-        for name in ("noise", "scale_freedom", "outlying"):
+        for name in ("noise", "scale_freedom", "outlying", "tail_scale", "tail_freedom"):
             if not np.all(getattr(self, name) > 0.0):
                 raise ParameterError(name, float(np.min(getattr(self, name))), "give positive values")
         for name in ("wander", "rate_spread"):
             if not np.all(getattr(self, name) >= 0.0):
                 raise ParameterError(name, float(np.min(getattr(self, name))), "give standard deviations, 0 or more")
-        for name in ("noise", "wander", "rate", "rate_spread", "scale_freedom"):
+        for name in ("noise", "wander", "rate", "rate_spread", "scale_freedom", "tail_scale"):
             if not np.all(np.isfinite(getattr(self, name))):
                 raise ParameterError(name, "not finite", "give finite values")
 

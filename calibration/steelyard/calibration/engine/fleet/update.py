@@ -16,6 +16,7 @@ import numpy as np
 from steelyard.calibration.engine.fleet.errors import HistoryError
 from steelyard.calibration.engine.fleet.history import Bools, Floats, Integers
 from steelyard.calibration.engine.fleet.parameters import DriftParameters, FleetState
+from steelyard.calibration.engine.fleet.tails import normal_scores
 
 _BLOCK = 4096
 """Instruments at once: some twenty arrays of them fit a core's cache."""
@@ -91,8 +92,8 @@ def prediction_errors(
 ) -> tuple[FleetState, Floats]:
     """The state after all observations, and how far each was from its prediction: float64[N, K, P].
 
-    Standardized: the prediction's t distribution is taken to the normal one (by Wallace's approximation, see
-    `forecast`), so that the values are standard normal while the parameters hold; NaN where there is no observation.
+    Standardized: the prediction's t distribution, with the fleet's tails, is taken to the normal one, so that they are
+    standard normal while the parameters hold; NaN where there is no observation.
     In order of time. This is what `detection.first_alarms` watches.
     """
     out, errors = _empty_like(state), np.full(observations.error.shape, np.nan)
@@ -218,6 +219,7 @@ def _update_block(
     wander = np.square(parameters.wander).T[:, model]
     noise = np.square(parameters.noise).T[:, model]
     limit = np.square(parameters.outlying)[model] * noise.shape[0]
+    tails = parameters.tail_scale[model], parameters.tail_freedom[model]
     now = _Moments(
         **{name: np.array(getattr(state, name)[rows].T, order="C") for name in _FIELDS},
         total=state.scale_squared[rows] * state.freedom[rows],
@@ -240,7 +242,8 @@ def _update_block(
         if likelihood:
             _add_likelihood(result, distance, spread, now, 1.0 if seen is None else seen)
         if errors is not None:
-            errors[rows, k] = _normal_scores(now, missed, spread, seen).T
+            z = normal_scores(missed / np.sqrt(spread * (now.total / now.freedom)), now.freedom, *tails)
+            errors[rows, k] = z.T if seen is None else np.where(seen > 0.0, z, np.nan).T
         gross = _temper(now, distance, spread, r, limit)
         _correct(now, missed, spread, (seen, gross), scratch)
         now.total += distance
@@ -267,14 +270,6 @@ def _predict(now: _Moments, step: Floats, wander: Floats, scratch: Floats) -> No
     grown += now.covariance
     grown *= step
     now.variance += grown
-
-
-def _normal_scores(now: _Moments, missed: Floats, spread: Floats, seen: Floats | None) -> Floats:
-    """Prediction errors [P, B] as standard normal values."""
-    n = now.freedom
-    t = missed / np.sqrt(spread * (now.total / n))
-    z = np.copysign(np.sqrt(n * np.log1p(t * t / n)) * ((8.0 * n + 1.0) / (8.0 * n + 3.0)), t)
-    return z if seen is None else np.where(seen > 0.0, z, np.nan)
 
 
 def _temper(now: _Moments, distance: Floats, spread: Floats, noise: Floats, limit: Floats) -> Integers:
