@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     document = read_document(arguments.file)
     try:
         asked = read_budget(document)
-        result = evaluate_budget(asked.budget)
+        result = evaluate_budget(asked.budget, require_derivatives=asked.monte_carlo is None)
         simulated = None if asked.monte_carlo is None else _simulate(asked.budget, asked.monte_carlo)
     except (BudgetError, DistributionError, MonteCarloError) as error:
         raise CommandError(f"{document.source}: {error}") from error

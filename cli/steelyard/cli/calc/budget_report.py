@@ -74,7 +74,7 @@ def _output(each: OutputResult, written: Mapping[str, str], unit: str | None) ->
         "contributions": {written[line.name]: line.contribution for line in lines},
         "sensitivities": {written[line.name]: line.sensitivity for line in lines},
         "shares": {written[line.name]: line.share for line in lines},
-        "stated": each.stated.text,
+        "stated": None if each.stated is None else each.stated.text,
         "unit": unit,
         **({} if each.bias is None else {"second_order_bias": each.bias}),
     }
@@ -128,7 +128,8 @@ def as_text(
     drawn = {} if simulated is None else {each.name: each for each in simulated.outputs}
     for each in result.outputs:
         parts.append(_statement(each, result.coverage_probability, units.get(each.name)))
-        parts.append(_lines(each, written))
+        if each.stated is not None:
+            parts.append(_lines(each, written))
         if simulated is not None:
             parts.append(_monte_carlo(each, drawn[each.name], simulated, digits))
     for region in complex_regions(result):
@@ -150,6 +151,8 @@ def as_text(
 
 
 def _statement(each: OutputResult, probability: float, unit: str | None) -> str:
+    if each.stated is None:
+        return f"{each.name} = {each.value:.12g}, no derivative there: see Monte Carlo"
     stated = f"{each.stated.text} {unit}" if unit not in _UNSEEN else each.stated.text
     return (
         f"{each.name} = {stated}    k = {each.coverage_factor:.3g}, p = {100.0 * probability:.6g} %\n"
@@ -217,7 +220,7 @@ def _draw_bars(axes: Axes, each: OutputResult, written: Mapping[str, str]) -> No
 
 
 def _draw_distribution(axes: Axes, each: OutputResult, drawn: OutputDistribution | None) -> None:
-    axes.set_title(f"{each.name} = {each.stated.text}")
+    axes.set_title(f"{each.name} = {each.value:.6g}" if each.stated is None else f"{each.name} = {each.stated.text}")
     if each.standard_uncertainty > 0.0:
         nu = each.degrees_of_freedom
         u = each.standard_uncertainty

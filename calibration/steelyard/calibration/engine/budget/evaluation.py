@@ -91,9 +91,9 @@ class OutputResult:
     bias: float | None
 
     @property
-    def stated(self) -> StatedResult:
-        """Value and expanded uncertainty, rounded (7.2.6)."""
-        return state(self.value, self.expanded_uncertainty)
+    def stated(self) -> StatedResult | None:
+        """Value and expanded uncertainty, rounded (7.2.6); None without an uncertainty."""
+        return state(self.value, self.expanded_uncertainty) if math.isfinite(self.expanded_uncertainty) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -116,8 +116,11 @@ class BudgetResult:
         raise BudgetError("outputs", name, f"no such output; {nearest(name, [each.name for each in self.outputs])}")
 
 
-def evaluate_budget(budget: Budget) -> BudgetResult:
-    """Evaluate it. Raises EvaluationError where the model has no finite value or derivative at the estimates."""
+def evaluate_budget(budget: Budget, *, require_derivatives: bool = True) -> BudgetResult:
+    """Evaluate it. Raises EvaluationError where the model has no finite value or derivative at the estimates.
+
+    Without `require_derivatives` outputs that have none have an uncertainty of nan: Monte Carlo needs values only.
+    """
     model, quantities = budget.model, budget.quantities
     estimates = {name: np.asarray(each.estimate) for name, each in quantities.items()}
     fault = model.fault(estimates)
@@ -131,7 +134,8 @@ def evaluate_budget(budget: Budget) -> BudgetResult:
         correlation=budget.correlation,
         second_order=budget.second_order,
     )
-    _require_derivatives(found)
+    if require_derivatives:
+        _require_derivatives(found)
     outputs = tuple(_output(budget, found, index) for index in range(len(found.outputs)))
     u = found.standard_uncertainty
     with np.errstate(invalid="ignore", divide="ignore"):

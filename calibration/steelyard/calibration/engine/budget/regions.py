@@ -35,7 +35,7 @@ def elliptical_coverage_factor(coverage_probability: float) -> float:
 
 
 def complex_regions(result: BudgetResult) -> tuple[EllipticalRegion, ...]:
-    """The region of each complex output of a budget: of each pair of outputs NAME.re and NAME.im."""
+    """The region of each complex output of a budget that has an uncertainty: of each pair NAME.re and NAME.im."""
     names = [each.name for each in result.outputs]
     k = elliptical_coverage_factor(result.coverage_probability)
     found = []
@@ -44,7 +44,10 @@ def complex_regions(result: BudgetResult) -> tuple[EllipticalRegion, ...]:
         if not name.endswith(".re") or partner not in names:
             continue
         pair = (index, names.index(partner))
-        variances, vectors = np.linalg.eigh(result.covariance[np.ix_(pair, pair)])
+        covariance = result.covariance[np.ix_(pair, pair)]
+        if not np.all(np.isfinite(covariance)):
+            continue
+        variances, vectors = np.linalg.eigh(covariance)
         minor, major = np.sqrt(np.maximum(variances, 0.0)) * k
         x, y = vectors[:, 1]
         angle = math.atan(y / x) if x != 0.0 else math.copysign(math.pi / 2.0, y)
