@@ -90,16 +90,3 @@ def test_glantz_and_slinker_cosine() -> None:
     share = answer["covariance"]["T"]["Imax"] / (period["standard_uncertainty"] * amplitude["standard_uncertainty"])
     assert share == pytest.approx(0.0772, abs=5e-5)
     assert answer["residual_sum_of_squares"] == pytest.approx(356, abs=0.5)
-
-
-def test_gum_h3_is_read_beyond_its_data_without_being_asked_twice() -> None:
-    """JCGM 100:2008, H.3.4: b(30 degC) from a calibration between 21 and 27 degC."""
-    t = [21.521, 22.012, 22.512, 23.003, 23.507, 23.999, 24.513, 25.002, 25.503, 26.010, 26.511]
-    y = [-0.171, -0.169, -0.166, -0.159, -0.164, -0.165, -0.156, -0.157, -0.159, -0.161, -0.160]
-    data = table(x=[each - 20.0 for each in t], y=y)
-    (prediction,) = calc("curve", data, "--model", "line", "--at", "10")["predictions"]
-    assert (prediction["y"], prediction["standard_uncertainty"]) == pytest.approx((-0.1494, 0.0041), abs=5e-5)
-    assert prediction["extrapolated"] is True
-    (inverse,) = calc("curve", data, "--model", "line", "--inverse-at", repr(prediction["y"]))["predictions"]
-    assert inverse["x"] == pytest.approx(10.0, rel=1e-12)
-    assert inverse["extrapolated"] is True

@@ -60,12 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--u-at", metavar="LIST", help="standard uncertainties of the x of --at, one or as many")
     parser.add_argument("--inverse-at", metavar="LIST", help="give x at these y")
     parser.add_argument("--u-inverse-at", metavar="LIST", help="standard uncertainties of the y of --inverse-at")
-    parser.add_argument(
-        "--extrapolate",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="give points outside the range of the data too, marked so (default), or refuse them",
-    )
+    parser.add_argument("--extrapolate", action="store_true", help="allow points outside the range of the data")
     add_output_arguments(parser)
 
 
