@@ -16,7 +16,14 @@ from steelyard.api.app import create_app
 from steelyard.api.passwords import Passwords
 from steelyard.api.people import create_account, create_api_key
 from steelyard.api.settings import ApiSettings
-from steelyard.calibration.verification.assessment import Assessment, ErrorEstimate, Forecast, InstrumentStatus, Jump
+from steelyard.calibration.verification.assessment import (
+    Assessment,
+    Assumed,
+    ErrorEstimate,
+    Forecast,
+    InstrumentStatus,
+    Jump,
+)
 from steelyard.calibration.verification.audit import AuditEntry
 from steelyard.calibration.verification.events import Decision, EventKind, EventPoint, VerificationEvent
 from steelyard.calibration.verification.observations import ErrorObservation, ObservationSource, ObservationStage
@@ -128,6 +135,13 @@ def assessment_of(device: Device, at_ns: int = NOW_NS) -> Assessment:
             )
             if device.jump
             else None,
+            assumed=Assumed(
+                error=0.4 * device.limit,
+                rate_per_year=0.2 * device.limit,
+                wander=0.1 * device.limit,
+                instruments=0 if device.jump else 214,
+                certificates=0 if device.jump else 860,
+            ),
         ),
     )
 

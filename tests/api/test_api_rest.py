@@ -132,6 +132,13 @@ def test_a_forecast_has_columns_of_one_length_and_the_limits(readers):
     assert (forecast["mpe_lower"], forecast["mpe_upper"]) == (-8.0, 8.0)
     assert forecast["drift_significant"] is True
     assert forecast["jump"] is None
+    assert forecast["assumed"] == {
+        "error": 3.2,
+        "rate_per_year": 1.6,
+        "wander": 0.8,
+        "instruments": 214,
+        "certificates": 860,
+    }
     assert readers["owner"].get("/api/v1/instruments/em-h-03/forecast").json()["jump"]["size"] == 1.5
 
 

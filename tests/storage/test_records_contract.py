@@ -1,15 +1,24 @@
 """Verification and work orders as the records keep them: the same tests on SQLite and on a real PostgreSQL."""
 
+import json
 import threading
 from dataclasses import replace
 from datetime import date
 
 import pytest
+from sqlalchemy.dialects import sqlite
 from storage.record_samples import EM, HENGYUAN, PRESSURE, PROVINCIAL, PT, T0, added, entry, order
 
 from steelyard.calibration.errors import OrderChanged, OrderExists
 from steelyard.calibration.ports import Cursor, RecordSize
-from steelyard.calibration.verification.assessment import Assessment, ErrorEstimate, Forecast, InstrumentStatus, Jump
+from steelyard.calibration.verification.assessment import (
+    Assessment,
+    Assumed,
+    ErrorEstimate,
+    Forecast,
+    InstrumentStatus,
+    Jump,
+)
 from steelyard.calibration.verification.events import Decision, EventKind, EventPoint, VerificationEvent
 from steelyard.calibration.verification.observations import ErrorObservation, ObservationSource, ObservationStage
 from steelyard.calibration.verification.roles import Role
@@ -23,6 +32,7 @@ from steelyard.calibration.verification.work_orders import (
 from steelyard.contracts.identifiers import ChannelId, InstrumentId
 from steelyard.storage.errors import RecordNotFound, RecordRefused
 from steelyard.storage.records import Records
+from steelyard.storage.records.columns import Json
 
 
 def event(number: str, completed: date, instrument: InstrumentId = PT) -> VerificationEvent:
@@ -133,6 +143,7 @@ def assessment(at: int, instrument: InstrumentId = PT, *, error: float | None = 
         last_observation_ns=T0,
         forecast=forecast,
         jump=Jump(t_ns=T0, detected_ns=T0 + 1, size=-1.5, standard_uncertainty=0.1),
+        assumed=Assumed(error=0.4, rate_per_year=0.3, wander=0.1, instruments=214, certificates=860),
     )
     return Assessment(
         instrument=instrument,
@@ -144,6 +155,15 @@ def assessment(at: int, instrument: InstrumentId = PT, *, error: float | None = 
         due_date=date(2026, 12, 1),
         estimate=None if error is None else estimate,
     )
+
+
+def test_an_assessment_from_before_what_was_assumed_was_kept_is_still_read() -> None:
+    kept = Json(ErrorEstimate)
+    now = assessment(0).estimate
+    text = kept.process_bind_param(now, sqlite.dialect())
+    before = json.loads(text)
+    del before["assumed"]
+    assert kept.process_result_value(json.dumps(before), sqlite.dialect()) == replace(now, assumed=None)
 
 
 def test_the_newest_assessment_of_each_instrument_is_found(records: Records) -> None:

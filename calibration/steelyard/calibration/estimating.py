@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from steelyard.calibration.engine.change import ChangeDesign, decision_interval
-from steelyard.calibration.engine.drift import ErrorRecord, SuddenChange, filter_fleet
+from steelyard.calibration.engine.drift import SuddenChange, filter_fleet
 from steelyard.calibration.engine.forecast import (
     COVERAGE_FACTOR_95,
     DAYS_PER_YEAR,
@@ -16,11 +16,12 @@ from steelyard.calibration.engine.forecast import (
     forecast,
     rate_significance,
 )
-from steelyard.calibration.engine.priors import OBSERVED_RATE_FACTOR
-from steelyard.calibration.engine.state import DriftParameters, ErrorState
+from steelyard.calibration.engine.priors import OBSERVED_RATE_FACTOR, DriftPrior
+from steelyard.calibration.engine.state import DriftParameters, ErrorState, Floats
+from steelyard.calibration.fleet_priors import FleetPriors, KindPrior
 from steelyard.calibration.settings import CalibrationSettings
-from steelyard.calibration.tracks import YEAR_NS, Scale, Track, limits_of, scale_of
-from steelyard.calibration.verification.assessment import ErrorEstimate, Forecast, Jump
+from steelyard.calibration.tracks import YEAR_NS, Scale, Track, limits_of, padded, scale_of
+from steelyard.calibration.verification.assessment import Assumed, ErrorEstimate, Forecast, Jump
 from steelyard.calibration.verification.mpe import Limits
 from steelyard.calibration.verification.observations import ObservationStage
 from steelyard.calibration.verification.regime import LegalStatus
@@ -32,10 +33,14 @@ _FORECAST_STEP_DAYS = 7
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimated:
-    """What the engine found about one instrument: state and parameters (arrays of length 1), sudden changes."""
+    """What the engine found about one instrument: state and parameters (arrays of length 1), sudden changes.
+
+    `assumed` is what its kind was taken to be like before anything was seen of it.
+    """
 
     legal: LegalStatus
     track: Track
+    assumed: KindPrior
     state: ErrorState
     parameters: DriftParameters
     changes: tuple[SuddenChange, ...]
@@ -47,12 +52,15 @@ def change_design(settings: CalibrationSettings) -> ChangeDesign:
     return ChangeDesign(k=CUSUM_REFERENCE_VALUE, h=h)
 
 
-def estimate_fleet(tracks: Sequence[tuple[LegalStatus, Track]], design: ChangeDesign) -> list[Estimated]:
+def estimate_fleet(
+    tracks: Sequence[tuple[LegalStatus, Track]], priors: FleetPriors, design: ChangeDesign
+) -> list[Estimated]:
     """Filter all tracks at once."""
     if not tracks:
         return []
-    parameters = _parameters([track for _, track in tracks])
-    fleet = filter_fleet(_padded([track for _, track in tracks]), parameters, design)
+    assumed = [priors.of(track.kind) for _, track in tracks]
+    parameters = _parameters([track for _, track in tracks], [one.prior for one in assumed])
+    fleet = filter_fleet(padded([track for _, track in tracks]), parameters, design)
     changes: dict[int, list[SuddenChange]] = {}
     for change in fleet.changes:
         changes.setdefault(change.row, []).append(change)
@@ -63,6 +71,7 @@ def estimate_fleet(tracks: Sequence[tuple[LegalStatus, Track]], design: ChangeDe
             Estimated(
                 legal=legal,
                 track=track,
+                assumed=assumed[row],
                 state=fleet.state.take(this),
                 parameters=parameters.take(this),
                 changes=tuple(changes.get(row, ())),
@@ -137,6 +146,13 @@ def _estimate(
         ),
         jump=_largest_jump(found.changes, width, since_ns),
         in_service=last.stage is ObservationStage.IN_SERVICE,
+        assumed=Assumed(
+            error=float(found.parameters.level[0]) * width,
+            rate_per_year=float(found.parameters.rate[0]) * width,
+            wander=float(found.parameters.wander[0]) * width,
+            instruments=found.assumed.instruments,
+            certificates=found.assumed.certificates,
+        ),
     )
 
 
@@ -153,28 +169,17 @@ def _largest_jump(changes: Sequence[SuddenChange], width: float, since_ns: int) 
     )
 
 
-def _parameters(tracks: Sequence[Track]) -> DriftParameters:
-    def array(values: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        return np.array(values, dtype=np.float64)
+def _parameters(tracks: Sequence[Track], priors: Sequence[DriftPrior]) -> DriftParameters:
+    def array(values: Iterable[float]) -> Floats:
+        return np.array(list(values), dtype=np.float64)
 
+    observed = array(OBSERVED_RATE_FACTOR if any(track.pair) else 1.0 for track in tracks)
     return DriftParameters(
-        level_mean=array([track.expected for track in tracks]),
-        level=array([track.prior.level for track in tracks]),
-        rate=array([track.prior.rate * (OBSERVED_RATE_FACTOR if any(track.pair) else 1.0) for track in tracks]),
-        wander=array([track.prior.wander for track in tracks]),
-        rate_wander=array([track.prior.rate_wander for track in tracks]),
-        noise=array([track.prior.noise for track in tracks]),
-        reference=array([track.reference for track in tracks]),
+        level_mean=array(track.expected for track in tracks),
+        level=array(prior.level for prior in priors),
+        rate=array(prior.rate for prior in priors) * observed,
+        wander=array(prior.wander for prior in priors),
+        rate_wander=array(prior.rate_wander for prior in priors),
+        noise=array(prior.noise for prior in priors),
+        reference=array(track.reference for track in tracks),
     )
-
-
-def _padded(tracks: Sequence[Track]) -> ErrorRecord:
-    n, k = len(tracks), max(len(track.t) for track in tracks)
-    t, error, noise = np.zeros((n, k)), np.zeros((n, k)), np.ones((n, k))
-    pair, adjusted = np.zeros((n, k), np.bool_), np.zeros((n, k), np.bool_)
-    for row, track in enumerate(tracks):
-        used = slice(0, len(track.t))
-        t[row, used], error[row, used], noise[row, used] = track.t, track.error, track.noise
-        pair[row, used], adjusted[row, used] = track.pair, track.adjusted
-    count = np.array([len(track.t) for track in tracks], dtype=np.intp)
-    return ErrorRecord(t=t, error=error, noise=noise, pair=pair, adjusted=adjusted, count=count)

@@ -8,6 +8,7 @@ from datetime import date
 
 from steelyard.calibration.errors import CalibrationError
 from steelyard.calibration.estimating import Estimated, change_design, estimate_fleet, estimates_at
+from steelyard.calibration.fleet_priors import FleetPriors
 from steelyard.calibration.observing import usable_pairs
 from steelyard.calibration.ports import RecordSize, RegistryPort, VerificationPort
 from steelyard.calibration.settings import CalibrationSettings
@@ -71,6 +72,7 @@ class Knowledge:
         self._settings = settings
         self._design = change_design(settings)
         self._known: dict[InstrumentId, Known] = {}
+        self._priors = FleetPriors(settings.utc_offset_minutes)
 
     def __getitem__(self, name: InstrumentId) -> Known:
         """What is known of an instrument of the fleet that was learnt last."""
@@ -80,8 +82,11 @@ class Knowledge:
         """Why some instruments' errors cannot be estimated, a sentence each."""
         return {name: known.problem for name, known in self._known.items() if known.problem is not None}
 
-    def learn(self, fleet: Fleet) -> tuple[set[InstrumentId], int]:
+    def learn(self, fleet: Fleet, today: date) -> tuple[set[InstrumentId], int]:
         """Read the records that changed and filter them, all at once.
+
+        At a quarter's beginning, and when much is new, what each kind of instrument is like is learned from the
+        certificates before that quarter, and everything is filtered again.
 
         Returns whose knowledge is new, and how many observations were taken from events and stored.
         """
@@ -90,17 +95,24 @@ class Knowledge:
             del self._known[name]
         changed = {name for name in fleet.legal if self._is_new(fleet, name, sizes.get(name, _NOTHING))}
         stored = 0
-        tracks: list[tuple[InstrumentId, LegalStatus, Track]] = []
+        tracks = {
+            name: (known.legal, known.estimated.track)
+            for name, known in self._known.items()
+            if known.estimated is not None and name not in changed
+        }
         for name in sorted(changed):
             known, track, new = self._read(fleet, name)
             stored += new
             self._known[name] = known
             if track is not None:
-                tracks.append((name, known.legal, track))
-        found = estimate_fleet([(legal, track) for _, legal, track in tracks], self._design)
-        for (name, _, _), estimated in zip(tracks, found, strict=True):
+                tracks[name] = (known.legal, track)
+        names = sorted(tracks)
+        if not self._priors.learn([tracks[name][1] for name in names], today):
+            names = [name for name in names if name in changed]
+        found = estimate_fleet([tracks[name] for name in names], self._priors, self._design)
+        for name, estimated in zip(names, found, strict=True):
             self._known[name] = replace(self._known[name], estimated=estimated)
-        return changed, stored
+        return changed | set(names), stored
 
     def estimates(self, names: Iterable[InstrumentId], now_ns: int, today: date) -> dict[InstrumentId, ErrorEstimate]:
         """The errors of those instruments of `names` of which any was ever observed."""

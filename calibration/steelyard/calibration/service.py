@@ -98,7 +98,7 @@ class CalibrationService:
         fleet = read_fleet(self._registry)
         cursors = self._verification.cursors()
         self._observe_pairs(fleet, cursors, now_ns, tally)
-        changed, taken = self._knowledge.learn(fleet)
+        changed, taken = self._knowledge.learn(fleet, today)
         tally.observations += taken
         tally.problems.update(self._knowledge.problems())
         seals, seal_cursors = self._observe_seals(fleet, cursors)

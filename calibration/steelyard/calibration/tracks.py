@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from steelyard.calibration.engine.drift import ErrorRecord
 from steelyard.calibration.engine.forecast import DAYS_PER_YEAR
-from steelyard.calibration.engine.priors import DriftPrior, prior_of
 from steelyard.calibration.errors import ObservationError
 from steelyard.calibration.verification.events import EventKind, VerificationEvent
 from steelyard.calibration.verification.mpe import Limits, MaximumPermissibleError, limits_at
@@ -60,7 +60,7 @@ class Track:
 
     `t` years since 1970; `error`, `noise` in MPE; `pair`, `adjusted` as in `engine.drift.ErrorRecord`. `last` is the
     newest observation, whose test point and unit the estimate is stated for; `reference` the standard uncertainty of
-    the reference pair and `expected` where an unknown error is expected (error 0), both in MPE.
+    the reference pair and `expected` where an unknown error is expected (error 0), both in MPE; `kind` as registered.
     """
 
     t: tuple[float, ...]
@@ -71,7 +71,7 @@ class Track:
     last: ErrorObservation
     reference: float
     expected: float
-    prior: DriftPrior
+    kind: str
 
 
 def build_track(record: InstrumentRecord) -> Track | None:
@@ -96,8 +96,21 @@ def build_track(record: InstrumentRecord) -> Track | None:
         last=chosen[-1],
         reference=reference,
         expected=-scales[-1].centre / scales[-1].half_width,
-        prior=prior_of(record.kind),
+        kind=record.kind,
     )
+
+
+def padded(tracks: Sequence[Track]) -> ErrorRecord:
+    """The tracks as arrays, side by side."""
+    n, k = len(tracks), max(len(track.t) for track in tracks)
+    t, error, noise = np.zeros((n, k)), np.zeros((n, k)), np.ones((n, k))
+    pair, adjusted = np.zeros((n, k), np.bool_), np.zeros((n, k), np.bool_)
+    for row, track in enumerate(tracks):
+        used = slice(0, len(track.t))
+        t[row, used], error[row, used], noise[row, used] = track.t, track.error, track.noise
+        pair[row, used], adjusted[row, used] = track.pair, track.adjusted
+    count = np.array([len(track.t) for track in tracks], dtype=np.intp)
+    return ErrorRecord(t=t, error=error, noise=noise, pair=pair, adjusted=adjusted, count=count)
 
 
 def limits_of(mpe: MaximumPermissibleError, observation: ErrorObservation, *, in_use: bool = False) -> Limits:

@@ -20,7 +20,7 @@ from steelyard.api.instants import DAY_NS, days_until, in_days
 from steelyard.api.live import LiveReading, main_channel, read_live
 from steelyard.api.room import RoomHere
 from steelyard.api.wording import DECISIONS, EVENTS, KINDS, REGIMES, STANDINGS, STATES, TRIGGERS, Standing, channel_name
-from steelyard.calibration.verification.assessment import Assessment, ErrorEstimate
+from steelyard.calibration.verification.assessment import Assessment, Assumed, ErrorEstimate
 from steelyard.calibration.verification.events import EventPoint, VerificationEvent
 from steelyard.calibration.verification.regime import LegalStatus
 from steelyard.contracts.registry import Channel
@@ -268,8 +268,18 @@ def _facts(assessment: Assessment, estimate: ErrorEstimate, pages: Pages) -> lis
             f"the last {pages.time(estimate.last_observation_ns)}",
         )
     )
+    if estimate.assumed is not None:
+        facts.append(Fact(name="Usual for its kind", text=_usual(estimate.assumed, unit)))
     facts.append(Fact(name="Assessed", text=pages.time(assessment.at_ns)))
     return facts
+
+
+def _usual(assumed: Assumed, unit: str) -> str:
+    """What its kind is taken to be like, and why: it counts as much as the instrument's own record is short."""
+    reach = f"changes up to ± {with_unit(significant(2 * assumed.rate_per_year, 2), unit)} a year"
+    if assumed.instruments == 0:
+        return f"{reach}, an assumption: too few certificates to learn from"
+    return f"{reach}, from {assumed.certificates} certificates of {assumed.instruments} instruments"
 
 
 def _event_line(event: VerificationEvent, legal: LegalStatus | None) -> EventLine:

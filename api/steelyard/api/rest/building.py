@@ -142,6 +142,15 @@ def forecast(assessment: Assessment) -> shapes.ForecastShape | None:
             size=held.jump.size,
             standard_uncertainty=held.jump.standard_uncertainty,
         ),
+        assumed=None
+        if held.assumed is None
+        else shapes.AssumedShape(
+            error=held.assumed.error,
+            rate_per_year=held.assumed.rate_per_year,
+            wander=held.assumed.wander,
+            instruments=held.assumed.instruments,
+            certificates=held.assumed.certificates,
+        ),
         days=list(held.forecast.days),
         mean=list(held.forecast.mean),
         lower=list(held.forecast.lower),

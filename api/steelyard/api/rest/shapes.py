@@ -173,6 +173,19 @@ class JumpShape(Given):
     standard_uncertainty: float
 
 
+class AssumedShape(Given):
+    """What was assumed of the instrument before anything was seen of it: standard deviations in `unit`.
+
+    Learned from certificates of other instruments of its kind; 0 instruments: the table's.
+    """
+
+    error: float
+    rate_per_year: float
+    wander: float = Field(description="Of the error's random walk in a year.")
+    instruments: int
+    certificates: int
+
+
 class ForecastShape(Given):
     """The error now and in the days to come, in `unit`, with the limits of the error in use."""
 
@@ -193,6 +206,7 @@ class ForecastShape(Given):
     observation_count: int
     last_observation: str
     jump: JumpShape | None
+    assumed: AssumedShape | None
     days: list[float] = Field(description="Days after `at`; the other columns have the same length.")
     mean: list[float]
     lower: list[float]

@@ -1,7 +1,8 @@
 """What is assumed about an instrument's error before anything was seen of it.
 
 All numbers are in units of the MPE at verification, so that one table serves every range. They are assumptions chosen
-wide enough that a year of data outweighs them, not measured facts; learning them from the fleet replaces the table.
+wide enough that a year of data outweighs them, not measured facts; what a fleet's certificates show replaces the table
+(`prior_learning`).
 """
 
 from __future__ import annotations

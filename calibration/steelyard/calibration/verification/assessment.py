@@ -61,6 +61,21 @@ class Jump:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Assumed:
+    """What was assumed of the instrument before anything was seen of it, in the estimate's unit.
+
+    Standard deviations: of its `error` when unknown, of its `rate_per_year`, of the `wander` of the error in a year.
+    Learned from `certificates` of so many `instruments` of its kind; 0 where they are the table's.
+    """
+
+    error: float
+    rate_per_year: float
+    wander: float
+    instruments: int
+    certificates: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorEstimate:
     """The error at one test point.
 
@@ -68,7 +83,8 @@ class ErrorEstimate:
     or "%" of the test point. `rate_per_year` +- `rate_standard_uncertainty` in `unit` per 365.25 days.
     `probability_out_of_tolerance` is P(error outside the MPE in use) at the assessment. `observation_count` and
     `last_observation_ns` say what it rests on, `drift_significant` whether the rate differs from zero with the
-    required confidence, `in_service` whether it was observed at work since the newest certificate.
+    required confidence, `in_service` whether it was observed at work since the newest certificate. `assumed` is None in
+    assessments from before it was kept.
     """
 
     channel: ChannelId
@@ -88,6 +104,7 @@ class ErrorEstimate:
     forecast: Forecast
     jump: Jump | None = None
     in_service: bool = False
+    assumed: Assumed | None = None
 
     @property
     def expanded_uncertainty(self) -> float:
