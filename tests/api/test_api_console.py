@@ -245,6 +245,8 @@ def test_the_instruments_page_explains_its_date_with_numbers(browse):
     assert "+6.80 ± 0.90" in text
     assert "PMI-2026-pt-h-02" in text
     assert "Uncertainty not known" not in text
+    assert "learned from 860 certificates of 214 instruments of its kind" in text
+    assert "for want of certificates of its kind" in browse(demo=True).page("/instruments/em-h-03").text
 
 
 def test_a_readings_store_that_is_away_leaves_the_rest_of_the_page(stage, browse, monkeypatch):

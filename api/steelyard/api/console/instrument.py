@@ -269,17 +269,17 @@ def _facts(assessment: Assessment, estimate: ErrorEstimate, pages: Pages) -> lis
         )
     )
     if estimate.assumed is not None:
-        facts.append(Fact(name="Usual for its kind", text=_usual(estimate.assumed, unit)))
+        facts.append(Fact(name="Before its own data", text=_assumed(estimate.assumed, unit)))
     facts.append(Fact(name="Assessed", text=pages.time(assessment.at_ns)))
     return facts
 
 
-def _usual(assumed: Assumed, unit: str) -> str:
-    """What its kind is taken to be like, and why: it counts as much as the instrument's own record is short."""
-    reach = f"changes up to ± {with_unit(significant(2 * assumed.rate_per_year, 2), unit)} a year"
+def _assumed(assumed: Assumed, unit: str) -> str:
+    """What was thought possible at first, and why: it counts as much as the instrument's own record is short."""
+    reach = f"changes up to ± {with_unit(significant(2 * assumed.rate_per_year, 2), unit)} a year thought possible"
     if assumed.instruments == 0:
-        return f"{reach}, an assumption: too few certificates to learn from"
-    return f"{reach}, from {assumed.certificates} certificates of {assumed.instruments} instruments"
+        return f"{reach}: an assumption, for want of certificates of its kind"
+    return f"{reach}: learned from {assumed.certificates} certificates of {assumed.instruments} instruments of its kind"
 
 
 def _event_line(event: VerificationEvent, legal: LegalStatus | None) -> EventLine:
