@@ -27,6 +27,9 @@ NINE_POINT = {
     "hdev": ("70.80608", "116.7980"),
     "ohdev": ("70.80607", "85.61487"),
     "totdev": ("91.22945", "93.90379"),
+    "mtotdev": ("75.50203", "75.83606"),
+    "ttotdev": ("43.59112", "87.56794"),
+    "htotdev": ("70.80607", "91.16396"),
 }
 NINE_POINT_TERMS = {"adev": (8, 3), "oadev": (8, 6), "mdev": (8, 5), "hdev": (7, 2), "ohdev": (7, 4), "totdev": (8, 8)}
 THOUSAND_POINT = {
@@ -38,6 +41,9 @@ THOUSAND_POINT = {
     "hdev": (2.943883e-01, 1.052754e-01, 3.910860e-02),
     "ohdev": (2.943883e-01, 9.581083e-02, 3.237638e-02),
     "totdev": (2.922319e-01, 9.134743e-02, 3.406530e-02),
+    "mtotdev": (2.418528e-01, 6.499161e-02, 2.287774e-02),
+    "ttotdev": (1.396338e-01, 3.752293e-01, 1.320847e-00),
+    "htotdev": (2.943883e-01, 9.614787e-02, 3.058103e-02),
 }
 THOUSAND_POINT_TERMS = {
     "sdev": (1000, 100, 10),
@@ -48,6 +54,9 @@ THOUSAND_POINT_TERMS = {
     "hdev": (998, 98, 8),
     "ohdev": (998, 971, 701),
     "totdev": (999, 999, 999),
+    "mtotdev": (999, 972, 702),
+    "ttotdev": (999, 972, 702),
+    "htotdev": (998, 971, 701),
 }
 
 
@@ -71,8 +80,8 @@ def test_nine_point_set(statistic, data, values):
     for each, text in zip(found, NINE_POINT[statistic], strict=True):
         last_digit = 10.0 ** -len(text.partition(".")[2])
         # Phases are printed to five digits, which moves the sixth of a deviation by one or two. At factor 1 both
-        # Hadamard deviations are one sum, 70.806073; printed are 70.80608 and 70.80607.
-        slack = 2.5 if data == "phase" else 0.5 if text != "70.80608" else 0.7
+        # Hadamard deviations are one sum, 70.806073; printed are 70.80608 and 70.80607. 75.836066, 87.567946 are cut.
+        slack = 2.5 if data == "phase" else 0.7 if text in {"70.80608", "75.83606", "87.56794"} else 0.5
         assert each.deviation == pytest.approx(float(text), abs=slack * last_digit)
     if statistic in NINE_POINT_TERMS:
         assert tuple(each.n for each in found) == NINE_POINT_TERMS[statistic]
@@ -83,7 +92,7 @@ def test_thousand_point_set(statistic):
     found = deviations(sample(thousand_frequencies(), data="frequency"), statistic, [1, 10, 100])
     for each, certified in zip(found, THOUSAND_POINT[statistic], strict=True):
         last_digit = 10.0 ** (math.floor(math.log10(certified)) - 6)
-        slack = 0.5 if certified != 3.910860e-02 else 0.6  # of 0.039108606
+        slack = 0.6 if certified in {3.910860e-02, 9.614787e-02} else 0.5  # of 0.039108606 and 0.096147875
         assert each.deviation == pytest.approx(certified, abs=slack * last_digit)
     assert tuple(each.n for each in found) == THOUSAND_POINT_TERMS[statistic]
 

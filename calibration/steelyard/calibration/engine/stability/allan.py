@@ -23,7 +23,8 @@ class Variance:
     n: int
 
 
-def _mean_square(terms: Phase, divisor: float) -> Variance:
+def mean_square(terms: Phase, divisor: float) -> Variance:
+    """The mean square of `terms`, over `divisor`."""
     n = len(terms)
     return Variance(variance=float(np.dot(terms, terms)) / (divisor * n) if n else float("nan"), n=n)
 
@@ -47,12 +48,12 @@ def third_difference(x: Phase, m: int, stride: int = 1) -> Phase:
 
 def allan(x: Phase, m: int, interval: float) -> Variance:
     """Allan variance without overlap: 1 / (2 tau^2 n) sum (x_{i+2} - 2 x_{i+1} + x_i)^2 in steps of m (eq. 7)."""
-    return _mean_square(second_difference(x, m, m), 2.0 * (m * interval) ** 2)
+    return mean_square(second_difference(x, m, m), 2.0 * (m * interval) ** 2)
 
 
 def overlapping_allan(x: Phase, m: int, interval: float) -> Variance:
     """Overlapping Allan variance, n = N - 2m (SP 1065 eq. 11)."""
-    return _mean_square(second_difference(x, m), 2.0 * (m * interval) ** 2)
+    return mean_square(second_difference(x, m), 2.0 * (m * interval) ** 2)
 
 
 def modified_allan(x: Phase, m: int, interval: float) -> Variance:
@@ -61,7 +62,7 @@ def modified_allan(x: Phase, m: int, interval: float) -> Variance:
     if len(differences) < m:
         return Variance(variance=float("nan"), n=0)
     sums = np.concatenate(([0.0], np.cumsum(differences)))
-    return _mean_square((sums[m:] - sums[:-m]) / m, 2.0 * (m * interval) ** 2)
+    return mean_square((sums[m:] - sums[:-m]) / m, 2.0 * (m * interval) ** 2)
 
 
 def time_variance(x: Phase, m: int, interval: float) -> Variance:
@@ -72,27 +73,12 @@ def time_variance(x: Phase, m: int, interval: float) -> Variance:
 
 def hadamard(x: Phase, m: int, interval: float) -> Variance:
     """Hadamard variance without overlap: 1 / (6 tau^2 n) sum of squared third differences in steps of m (eq. 18)."""
-    return _mean_square(third_difference(x, m, m), 6.0 * (m * interval) ** 2)
+    return mean_square(third_difference(x, m, m), 6.0 * (m * interval) ** 2)
 
 
 def overlapping_hadamard(x: Phase, m: int, interval: float) -> Variance:
     """Overlapping Hadamard variance, n = N - 3m (SP 1065 eq. 20)."""
-    return _mean_square(third_difference(x, m), 6.0 * (m * interval) ** 2)
-
-
-def total(x: Phase, m: int, interval: float) -> Variance:
-    """Total variance: the series continued by its reflections about both ends, n = N - 2 (SP 1065 eq. 25)."""
-    count = len(x)
-    if count < 3 or m > count - 1:
-        return Variance(variance=float("nan"), n=0)
-    before = 2.0 * x[0] - x[count - 2 : 0 : -1]
-    after = 2.0 * x[-1] - x[count - 2 : 0 : -1]
-    extended = np.concatenate((before, x, after))
-    first = count - 1  # of the extended series: the second value of the original
-    centre = extended[first : first + count - 2]
-    left = extended[first - m : first - m + count - 2]
-    right = extended[first + m : first + m + count - 2]
-    return _mean_square(left - 2.0 * centre + right, 2.0 * (m * interval) ** 2)
+    return mean_square(third_difference(x, m), 6.0 * (m * interval) ** 2)
 
 
 def sample_variance(x: Phase, m: int, interval: float) -> Variance:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from steelyard.calibration.engine.stability import allan, interval_error
+from steelyard.calibration.engine.stability import allan, interval_error, totals
 from steelyard.calibration.engine.stability.allan import Variance
 from steelyard.calibration.engine.stability.errors import StabilityError
 from steelyard.calibration.engine.stability.sampling import Sampled
@@ -43,7 +43,10 @@ STATISTICS: Mapping[str, Statistic] = MappingProxyType(
         "tdev": Statistic(title="time deviation", variance=_of_wander(allan.time_variance)),
         "hdev": Statistic(title="Hadamard deviation", variance=_of_wander(allan.hadamard)),
         "ohdev": Statistic(title="overlapping Hadamard deviation", variance=_of_wander(allan.overlapping_hadamard)),
-        "totdev": Statistic(title="total deviation", variance=_of_wander(allan.total)),
+        "totdev": Statistic(title="total deviation", variance=_of_wander(totals.total)),
+        "mtotdev": Statistic(title="modified total deviation", variance=_of_wander(totals.modified_total)),
+        "ttotdev": Statistic(title="time total deviation", variance=_of_wander(totals.time_total)),
+        "htotdev": Statistic(title="Hadamard total deviation", variance=_of_wander(totals.hadamard_total)),
         "sdev": Statistic(title="standard deviation of the rate", variance=_of_wander(allan.sample_variance)),
         "mtie": Statistic(
             title="maximum time interval error",
