@@ -32,23 +32,6 @@ def numerical_accuracy(number: int) -> list[str]:
     return alternating({2: "1.2", 3: "1000000.2", 4: "10000000.2"}[number], 1001)
 
 
-def pi_digits() -> list[str]:
-    """PiDigits: the first 5000 digits of pi, by J. Machin's 16 arctan(1/5) - 4 arctan(1/239) in whole numbers."""
-    one = 10**5010
-
-    def arctan_of_inverse(x: int) -> int:
-        power, total, n = one // x, 0, 1
-        while power:
-            total += power // n if n % 4 == 1 else -(power // n)
-            power, n = power // (x * x), n + 2
-        return total
-
-    pi = 16 * arctan_of_inverse(5) - 4 * arctan_of_inverse(239)
-    # In pieces: Python turns no integer of more than 4300 digits to text.
-    pieces = [pi // 10 ** (5010 - 500 * place) % 10**500 for place in range(11)]
-    return list(str(pieces[0]) + "".join(f"{piece:0500d}" for piece in pieces[1:]))[:5000]
-
-
 def simon_lesage(number: int) -> dict[str, list[str]]:
     """SmLs01 to SmLs09: 21, 201 or 2001 values of nine treatments on a leading constant of 0, 10^6 or 10^12."""
     constant = (0, 10**6, 10**12)[(number - 1) // 3]
