@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from steelyard.calibration.engine.drift import ErrorRecord
-from steelyard.calibration.engine.state import DriftParameters
+from steelyard.calibration.engine.tracking.drift import ErrorRecord
+from steelyard.calibration.engine.tracking.state import DriftParameters
 
 YEAR_DAYS = 365.25
 EPOCH = 54.0

@@ -6,8 +6,13 @@ from calibration.fleets import YEAR_DAYS, daily_record, drifting_levels, model_l
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steelyard.calibration.engine.change import ChangeDesign, average_run_length, change_index, decision_interval
-from steelyard.calibration.engine.drift import filter_fleet
+from steelyard.calibration.engine.tracking.change import (
+    ChangeDesign,
+    average_run_length,
+    change_index,
+    decision_interval,
+)
+from steelyard.calibration.engine.tracking.drift import filter_fleet
 
 # Lucas and Crosier, Technometrics 24 (1982), Table 1: two-sided, k = 0.5, h = 4, zero start.
 LUCAS_CROSIER = [

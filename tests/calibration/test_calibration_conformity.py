@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from steelyard.calibration.engine.conformity import probability_outside
+from steelyard.calibration.engine.tracking.conformity import probability_outside
 
 
 def test_the_zener_diode_of_jcgm_106():

@@ -8,11 +8,11 @@ from calibration.fleets import daily_record, model_levels, parameters
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steelyard.calibration.engine.change import ChangeDesign
-from steelyard.calibration.engine.drift import ErrorRecord, filter_fleet
-from steelyard.calibration.engine.forecast import first_day_above, forecast, rate_significance
-from steelyard.calibration.engine.priors import DEFAULT_PRIOR, PRIORS, prior_of
-from steelyard.calibration.engine.state import level_at, predicted
+from steelyard.calibration.engine.tracking.change import ChangeDesign
+from steelyard.calibration.engine.tracking.drift import ErrorRecord, filter_fleet
+from steelyard.calibration.engine.tracking.forecast import first_day_above, forecast, rate_significance
+from steelyard.calibration.engine.tracking.priors import DEFAULT_PRIOR, PRIORS, prior_of
+from steelyard.calibration.engine.tracking.state import level_at, predicted
 from steelyard.contracts.registry import InstrumentKind
 
 NEVER = ChangeDesign(k=0.5, h=1e9, clip=1e6)

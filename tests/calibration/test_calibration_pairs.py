@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steelyard.calibration.engine.pairs import (
+from steelyard.calibration.engine.tracking.pairs import (
     PairDifferences,
     matching_tolerance,
     pair_differences,

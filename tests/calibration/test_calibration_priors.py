@@ -10,11 +10,11 @@ from calibration.fleets import parameters
 from calibration.memory_ports import MemoryStores
 from calibration.test_calibration_service import channel, instrument
 
-from steelyard.calibration.engine.change import ChangeDesign
-from steelyard.calibration.engine.drift import ErrorRecord, filter_fleet
-from steelyard.calibration.engine.prior_learning import learn_prior
-from steelyard.calibration.engine.priors import DEFAULT_PRIOR, prior_of
-from steelyard.calibration.engine.state import level_at
+from steelyard.calibration.engine.tracking.change import ChangeDesign
+from steelyard.calibration.engine.tracking.drift import ErrorRecord, filter_fleet
+from steelyard.calibration.engine.tracking.prior_learning import learn_prior
+from steelyard.calibration.engine.tracking.priors import DEFAULT_PRIOR, prior_of
+from steelyard.calibration.engine.tracking.state import level_at
 from steelyard.calibration.fleet_priors import LEAST_INSTRUMENTS, FleetPriors, first_day_of_quarter
 from steelyard.calibration.service import CalibrationService
 from steelyard.calibration.settings import CalibrationSettings

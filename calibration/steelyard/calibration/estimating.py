@@ -7,17 +7,17 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from steelyard.calibration.engine.change import ChangeDesign, decision_interval
-from steelyard.calibration.engine.drift import SuddenChange, filter_fleet
-from steelyard.calibration.engine.forecast import (
+from steelyard.calibration.engine.tracking.change import ChangeDesign, decision_interval
+from steelyard.calibration.engine.tracking.drift import SuddenChange, filter_fleet
+from steelyard.calibration.engine.tracking.forecast import (
     COVERAGE_FACTOR_95,
     DAYS_PER_YEAR,
     ErrorForecast,
     forecast,
     rate_significance,
 )
-from steelyard.calibration.engine.priors import OBSERVED_RATE_FACTOR, DriftPrior
-from steelyard.calibration.engine.state import DriftParameters, ErrorState, Floats
+from steelyard.calibration.engine.tracking.priors import OBSERVED_RATE_FACTOR, DriftPrior
+from steelyard.calibration.engine.tracking.state import DriftParameters, ErrorState, Floats
 from steelyard.calibration.fleet_priors import FleetPriors, KindPrior
 from steelyard.calibration.settings import CalibrationSettings
 from steelyard.calibration.tracks import YEAR_NS, Scale, Track, limits_of, padded, scale_of

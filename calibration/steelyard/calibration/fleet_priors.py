@@ -9,8 +9,8 @@ from datetime import date
 
 import numpy as np
 
-from steelyard.calibration.engine.prior_learning import learn_prior
-from steelyard.calibration.engine.priors import DriftPrior, prior_of
+from steelyard.calibration.engine.tracking.prior_learning import learn_prior
+from steelyard.calibration.engine.tracking.priors import DriftPrior, prior_of
 from steelyard.calibration.tracks import YEAR_NS, Track, padded
 from steelyard.calibration.verification.due_date import instant_of
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from steelyard.calibration.engine.pairs import (
+from steelyard.calibration.engine.tracking.pairs import (
     PairDifferences,
     matching_tolerance,
     pair_differences,

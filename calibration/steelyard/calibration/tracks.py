@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steelyard.calibration.engine.drift import ErrorRecord
-from steelyard.calibration.engine.forecast import DAYS_PER_YEAR
+from steelyard.calibration.engine.tracking.drift import ErrorRecord
+from steelyard.calibration.engine.tracking.forecast import DAYS_PER_YEAR
 from steelyard.calibration.errors import ObservationError
 from steelyard.calibration.verification.events import EventKind, VerificationEvent
 from steelyard.calibration.verification.mpe import Limits, MaximumPermissibleError, limits_at
@@ -58,9 +58,10 @@ class Scale:
 class Track:
     """A record in the engine's units, in order of time; all tuples have one length, at least 1.
 
-    `t` years since 1970; `error`, `noise` in MPE; `pair`, `adjusted` as in `engine.drift.ErrorRecord`. `last` is the
-    newest observation, whose test point and unit the estimate is stated for; `reference` the standard uncertainty of
-    the reference pair and `expected` where an unknown error is expected (error 0), both in MPE; `kind` as registered.
+    `t` years since 1970; `error`, `noise` in MPE; `pair`, `adjusted` as in `engine.tracking.drift.ErrorRecord`. `last`
+    is the newest observation, whose test point and unit the estimate is stated for; `reference` the standard
+    uncertainty of the reference pair and `expected` where an unknown error is expected (error 0), both in MPE; `kind`
+    as registered.
     """
 
     t: tuple[float, ...]

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steelyard.calibration.engine.change import average_run_length, decision_interval
 from steelyard.calibration.engine.fleet.errors import DetectionError
 from steelyard.calibration.engine.fleet.history import Floats, Integers
+from steelyard.calibration.engine.tracking.change import average_run_length, decision_interval
 
 _BLOCK = 8192
 

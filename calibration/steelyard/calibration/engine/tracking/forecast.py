@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steelyard.calibration.engine.conformity import probability_outside
-from steelyard.calibration.engine.state import DriftParameters, ErrorState, Floats, level_at
+from steelyard.calibration.engine.tracking.conformity import probability_outside
+from steelyard.calibration.engine.tracking.state import DriftParameters, ErrorState, Floats, level_at
 
 DAYS_PER_YEAR = 365.25
 COVERAGE_FACTOR_95 = 1.959963984540054  # normal, 95 % (JCGM 100:2008, table G.1)

@@ -14,9 +14,9 @@ from dataclasses import replace
 import numpy as np
 from scipy.optimize import minimize
 
-from steelyard.calibration.engine.drift import ErrorRecord
-from steelyard.calibration.engine.priors import DriftPrior
-from steelyard.calibration.engine.state import (
+from steelyard.calibration.engine.tracking.drift import ErrorRecord
+from steelyard.calibration.engine.tracking.priors import DriftPrior
+from steelyard.calibration.engine.tracking.state import (
     DriftParameters,
     Floats,
     initial_state,

@@ -14,8 +14,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from steelyard.calibration.engine.change import ChangeDesign, change_index
-from steelyard.calibration.engine.state import (
+from steelyard.calibration.engine.tracking.change import ChangeDesign, change_index
+from steelyard.calibration.engine.tracking.state import (
     Bools,
     DriftParameters,
     ErrorState,
