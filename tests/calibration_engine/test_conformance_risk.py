@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import ndtr
 
 from steelyard.calibration.engine.conformance.errors import ConformanceError
 from steelyard.calibration.engine.conformance.limits import Limits
@@ -208,6 +209,16 @@ def test_a_normal_prior_and_measurement_have_the_posterior_of_jcgm_106(mean, dev
     assert found.standard_uncertainty == pytest.approx(spread, rel=1e-9)
     assert found.conforming == pytest.approx(0.5 * math.erfc(-(0.5 - expected) / spread / math.sqrt(2.0)), abs=1e-10)
     assert found.conforming + found.nonconforming == pytest.approx(1.0, abs=1e-10)
+
+
+@pytest.mark.parametrize(("value", "u"), [(1.0, 0.125), (2.0, 0.2), (-3.0, 0.3), (4.0, 0.5)])
+def test_a_value_far_from_all_that_the_prior_expects_keeps_its_digits(value, u):
+    mean, deviation = -0.5, 0.109375
+    found = posterior(Normal(value=mean, standard_uncertainty=deviation), value, u, Limits(lower=-0.6, upper=0.5))
+    weight = deviation**2 / (deviation**2 + u**2)
+    middle, spread = mean + weight * (value - mean), deviation * u / math.hypot(deviation, u)
+    expected = middle, spread, ndtr((-0.6 - middle) / spread), ndtr((middle - 0.5) / spread)
+    assert (found.mean, found.standard_uncertainty, found.below, found.above) == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_quantity_that_cannot_be_negative_stays_positive_after_its_measurement():

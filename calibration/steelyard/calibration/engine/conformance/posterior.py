@@ -17,6 +17,9 @@ from steelyard.calibration.engine.distributions.empirical import Empirical
 
 _STEPS = np.array([-12.0, -8.0, -5.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0])
 
+_IMPOSSIBLE = -600.0
+"""A product of density and likelihood below exp of this leaves nothing to normalize."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posterior:
@@ -58,15 +61,12 @@ def posterior(
     cuts = [each for each in (tolerance.lower, tolerance.upper) if math.isfinite(each)]
     edges = grid(prior, start, end, np.concatenate([value + u * _STEPS, cuts]))
 
+    scale = _peak(prior, edges, value, u)
+
     def likelihood(x: Floats) -> Floats:
-        return np.asarray(np.exp(-0.5 * ((x - value) / u) ** 2))
+        return np.asarray(np.exp(-0.5 * ((x - value) / u) ** 2 - scale))
 
     def over(function_edges: Floats, power: int, centre: float) -> float:
-        # Over probability, so that a density that is infinite somewhere does no harm; the tails lie in the edges.
-        p = np.unique(np.asarray(prior.cdf(function_edges)))
-        if p.size < 2:
-            return 0.0
-
         def weighted(probability: Floats) -> Floats:
             x = np.asarray(prior.quantile(probability))
             return np.asarray(likelihood(x) * (x - centre) ** power)
@@ -76,7 +76,11 @@ def posterior(
 
         with np.errstate(all="ignore"):
             smooth = bool(np.all(np.isfinite(np.asarray(prior.pdf(function_edges)))))
-        return integrate(direct, function_edges) if smooth else integrate(weighted, p)
+        if smooth:
+            return integrate(direct, function_edges)
+        # Over probability, so that a density that is infinite somewhere does no harm; the tails lie in the edges.
+        p = np.unique(np.asarray(prior.cdf(function_edges)))
+        return integrate(weighted, p) if p.size > 1 else 0.0
 
     norm = over(edges, 0, value)
     if not norm > 0.0:
@@ -95,6 +99,18 @@ def posterior(
         below=share(-math.inf, tolerance.lower),
         above=share(tolerance.upper, math.inf),
     )
+
+
+def _peak(prior: Distribution, edges: Floats, value: float, u: float) -> float:
+    """The logarithm of the largest product of density and likelihood on the edges.
+
+    Taken out of the likelihood it leaves integrals near 1, also where a value is far from all that the prior expects.
+    """
+    with np.errstate(all="ignore"):
+        logarithms = np.log(np.asarray(prior.pdf(edges))) - 0.5 * ((edges - value) / u) ** 2
+    finite = logarithms[np.isfinite(logarithms)]
+    largest = float(np.max(finite)) if finite.size else 0.0
+    return largest if largest > _IMPOSSIBLE else 0.0
 
 
 def _of_samples(samples: Floats, value: float, u: float, tolerance: Limits) -> Posterior:
