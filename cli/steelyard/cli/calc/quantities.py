@@ -28,7 +28,19 @@ from steelyard.calibration.engine.distributions.unbounded import Exponential, Ga
 from steelyard.cli.calc.documents import Table
 from steelyard.cli.errors import CommandError
 
-_ALIASES = {"gaussian": "normal", "student": "t", "uniform": "rectangular", "trapezoid": "trapezoidal"}
+_ALIASES = {
+    "gaussian": "normal",
+    "student": "t",
+    "student_t": "t",
+    "students_t": "t",
+    "uniform": "rectangular",
+    "triangle": "triangular",
+    "u_shaped": "arcsine",
+    "arc_sine": "arcsine",
+    "trapezoid": "trapezoidal",
+    "curvilinear_trapezoidal": "curvilinear_trapezoid",
+}
+"""What else people call the distributions."""
 
 
 def read_quantity(table: Table) -> Quantity:
@@ -75,9 +87,10 @@ def _observed(table: Table, unit: str | None) -> Quantity:
         unit=unit,
     )
     shape = table.optional_text("distribution")
-    if shape not in {None, "t", "student", "normal", "gaussian"}:
+    name = "t" if shape is None else _distribution_name(shape)
+    if name not in {"t", "normal"}:
         raise table.fault("distribution", "the mean of observations is 't' or 'normal'; leave it out for t")
-    if shape in {"normal", "gaussian"} and found.standard_uncertainty > 0.0:
+    if name == "normal" and found.standard_uncertainty > 0.0:
         normal = Normal(value=found.estimate, standard_uncertainty=found.standard_uncertainty)
         return Quantity(
             estimate=found.estimate,
@@ -103,12 +116,16 @@ def _certified(table: Table, unit: str | None) -> Quantity:
 
 
 def _distributed(table: Table, unit: str | None) -> Quantity:
-    written = table.text("distribution")
-    names = (*_UNBOUNDED, *_BOUNDED)
-    if written not in names and written not in _ALIASES:
-        table.choice("distribution", names)
-    name = _ALIASES.get(written, written)
+    name = _distribution_name(table.text("distribution"))
+    if name not in _UNBOUNDED and name not in _BOUNDED:
+        table.choice("distribution", (*_UNBOUNDED, *_BOUNDED))
     return _UNBOUNDED[name](table, unit) if name in _UNBOUNDED else _bounded(table, name, unit)
+
+
+def _distribution_name(written: str) -> str:
+    """The project's name of a distribution, whatever its case, hyphens or apostrophes."""
+    name = written.strip().casefold().replace("'", "").replace("-", "_").replace(" ", "_")
+    return _ALIASES.get(name, name)
 
 
 def _normal(table: Table, unit: str | None) -> Quantity:

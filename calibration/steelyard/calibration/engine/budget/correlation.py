@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,7 +30,8 @@ class Coefficient:
 class Correlation:
     """Correlation matrix float64[n, n] of the input quantities `names`.
 
-    `simultaneous` are the groups (indices into `names`) whose correlations were estimated from their observations.
+    `simultaneous` are the groups (indices into `names`) whose variances were estimated together, from observations
+    made at the same times.
     """
 
     names: tuple[str, ...]
@@ -70,10 +72,12 @@ def correlate(
         quantities: the input quantities by name.
         coefficients: given coefficients.
         simultaneous: groups of quantities that were observed at the same times; their coefficients are estimated from
-            their observations, r = s(q, r) / (s(q) s(r)): JCGM 100:2008, 5.2.3, equation (17), and H.2.
+            their observations, r = s(q, r) / (s(q) s(r)): JCGM 100:2008, 5.2.3, equation (17), and H.2. A group of
+            which only means and uncertainties are known has the one number of degrees of freedom that all of it
+            state, and its coefficients are given.
 
     Raises CorrelationError for an unknown name, a coefficient outside [-1, 1], a pair that is given twice, groups of
-    unequal numbers of observations, and a matrix that is not positive semidefinite.
+    unequal numbers of observations or degrees of freedom, and a matrix that is not positive semidefinite.
     """
     if not coefficients and not simultaneous:
         return None
@@ -82,10 +86,14 @@ def correlate(
     given: set[frozenset[str]] = set()
     groups: list[tuple[int, ...]] = []
     for position, group in enumerate(simultaneous):
-        members = _observed_group(quantities, group, f"simultaneous[{position}]", given)
-        observations = np.array([quantities[name].observations for name in members])
+        field = f"simultaneous[{position}]"
+        members = _group(quantities, group, field)
         indices = tuple(names.index(name) for name in members)
-        matrix[np.ix_(indices, indices)] = np.corrcoef(observations)
+        if all(quantities[name].observations is None for name in members):
+            _require_common_degrees(quantities, members, field)
+        else:
+            observations = _observations(quantities, members, field, given)
+            matrix[np.ix_(indices, indices)] = np.corrcoef(observations)
         groups.append(indices)
     for position, each in enumerate(coefficients):
         field = f"correlations[{position}]"
@@ -103,14 +111,30 @@ def correlate(
     return Correlation(names=names, matrix=matrix, simultaneous=tuple(groups))
 
 
-def _observed_group(
-    quantities: Mapping[str, Quantity], group: Sequence[str], field: str, given: set[frozenset[str]]
-) -> list[str]:
+def _group(quantities: Mapping[str, Quantity], group: Sequence[str], field: str) -> list[str]:
     members = list(group)
     if len(members) < 2 or len(set(members)) != len(members):
         raise CorrelationError(field, members, "must be two different quantities or more")
     for name in members:
         _require_uncertain(quantities, name, field)
+    return members
+
+
+def _require_common_degrees(quantities: Mapping[str, Quantity], members: Sequence[str], field: str) -> None:
+    degrees = {name: quantities[name].degrees_of_freedom for name in members}
+    if not all(math.isfinite(each) for each in degrees.values()):
+        name = next(name for name, each in degrees.items() if not math.isfinite(each))
+        remedy = "has no observations to estimate a correlation from, nor degrees of freedom; give one of them"
+        raise CorrelationError(field, name, remedy)
+    if len(set(degrees.values())) != 1:
+        raise CorrelationError(field, degrees, "what was observed simultaneously has one number of degrees of freedom")
+
+
+def _observations(
+    quantities: Mapping[str, Quantity], members: Sequence[str], field: str, given: set[frozenset[str]]
+) -> Floats:
+    """Observations float64[members, n]; notes their pairs as given."""
+    for name in members:
         if quantities[name].observations is None:
             raise CorrelationError(field, name, "has no observations to estimate a correlation from")
     counts = {name: _count(quantities[name]) for name in members}
@@ -124,7 +148,7 @@ def _observed_group(
     for i, first in enumerate(members):
         for second in members[i + 1 :]:
             _once(frozenset((first, second)), field, given)
-    return members
+    return np.array([quantities[name].observations for name in members])
 
 
 def _pair(

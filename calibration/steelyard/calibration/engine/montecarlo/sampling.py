@@ -170,11 +170,14 @@ def _block(
     mean = np.array([each.estimate for each in chosen])
     u = np.array([each.standard_uncertainty for each in chosen])
     if any(set(group) == set(block) for group in correlation.simultaneous):
-        count = min(0 if each.observations is None else each.observations.size for each in chosen)
+        count = min(
+            each.degrees_of_freedom + 1.0 if each.observations is None else float(each.observations.size)
+            for each in chosen
+        )
         nu = count - len(members)
         if nu < 1:
             remedy = (
-                f"{count} simultaneous observations of {len(members)} quantities have no joint distribution "
+                f"{count:g} simultaneous observations of {len(members)} quantities have no joint distribution "
                 f"(JCGM 102:2011, 5.3.2); give {len(members) + 1} at least"
             )
             raise MonteCarloError("simultaneous", members, remedy)
