@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file",
         metavar="DATA.csv",
-        help="columns laboratory, value [, standard_uncertainty or expanded_uncertainty]; - reads standard input",
+        help="columns laboratory, value [, standard_uncertainty or expanded_uncertainty] [, level]; - reads stdin",
     )
     parser.add_argument(
         "--method", required=True, choices=list(METHODS), metavar="M", help=f"one of {', '.join(METHODS)}"
@@ -156,7 +156,15 @@ def _consensus(method: str, columns: Columns, options: Options) -> report.Compar
 
 
 def _precision(method: str, columns: Columns, _: Options) -> report.Comparison:
-    return report.precision(method, precision(by_group(columns, "laboratory", "value")))
+    if "level" not in columns:
+        return report.precision(method, precision(by_group(columns, "laboratory", "value")))
+    found = {}
+    for level, part in columns.parts("level").items():
+        try:
+            found[level] = report.precision(method, precision(by_group(part, "laboratory", "value")))
+        except ComparisonError as error:
+            raise CommandError(f"{columns.source}: level {level!r}: {_named(error)}") from error
+    return report.levels(method, found)
 
 
 def _anova(method: str, columns: Columns, _: Options) -> report.Comparison:

@@ -244,6 +244,19 @@ def precision(method: str, found: Precision) -> Comparison:
     )
 
 
+def levels(method: str, found: Mapping[str, Comparison]) -> Comparison:
+    """The precision at each level, one after the other."""
+    return Comparison(
+        title=method,
+        fields={"levels": [{"level": level} | dict(each.fields) for level, each in found.items()]},
+        text="\n\n".join(f"level {level}\n\n{each.text}" for level, each in found.items()),
+        names=[f"{level}: {name}" for level, each in found.items() for name in each.names],
+        values=[value for each in found.values() for value in each.values],
+        half_widths=[width for each in found.values() for width in each.half_widths or ()],
+        bands=[],
+    )
+
+
 def _marked(size: float, value: float, limits: Limits | None) -> str:
     """A value, * for a straggler, ** for an outlier."""
     mark = "" if limits is None else "**" if size > limits.outlier else "*" if size > limits.straggler else ""

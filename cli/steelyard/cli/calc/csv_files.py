@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from steelyard.cli.calc.documents import read_text, source_name
 from steelyard.cli.errors import CommandError
@@ -24,13 +24,20 @@ class Columns:
 
     def __contains__(self, name: str) -> bool:
         """Whether there is such a column."""
-        return name in self.names
+        return self._index(name) is not None
+
+    def _index(self, name: str) -> int | None:
+        """Where a column stands; another case of its letters will do where it can be no other column."""
+        if name in self.names:
+            return self.names.index(name)
+        alike = [index for index, each in enumerate(self.names) if each.casefold() == name.casefold()]
+        return alike[0] if len(alike) == 1 else None
 
     def texts(self, name: str) -> list[str]:
         """A column as texts. Raises CommandError if it is absent or has a gap."""
-        if name not in self.names:
+        index = self._index(name)
+        if index is None:
             raise CommandError(f"{self.source}: column {name!r} is missing; there are {', '.join(self.names)}")
-        index = self.names.index(name)
         for row, line in zip(self.rows, self.lines, strict=True):
             if not row[index]:
                 raise CommandError(f"{self.source}: line {line}, column {name!r}: is empty; give a value")
@@ -43,9 +50,20 @@ class Columns:
             for text, line in zip(self.texts(name), self.lines, strict=True)
         ]
 
+    def parts(self, name: str) -> dict[str, Columns]:
+        """The rows of each value of a column, in the order of their first appearance."""
+        places: dict[str, list[int]] = {}
+        for place, text in enumerate(self.texts(name)):
+            places.setdefault(text, []).append(place)
+        found = {}
+        for text, chosen in places.items():
+            rows, lines = tuple(self.rows[at] for at in chosen), tuple(self.lines[at] for at in chosen)
+            found[text] = replace(self, rows=rows, lines=lines)
+        return found
+
     def optional_numbers(self, name: str) -> list[float] | None:
         """A column as finite numbers, or None if there is no such column."""
-        return self.numbers(name) if name in self.names else None
+        return self.numbers(name) if name in self else None
 
 
 def read_columns(source: str) -> Columns:
