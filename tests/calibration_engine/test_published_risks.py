@@ -60,3 +60,35 @@ def test_thirteen_trials_of_a_vaccine(method: str, value: float, uncertainty: fl
     assert answer["between_laboratory_standard_deviation"] ** 2 == pytest.approx(variance, abs=5e-5)
     assert answer["chi_square"] == pytest.approx(152.2330, abs=5e-5)
     assert answer["consistent"] is False
+
+
+# JCGM 106:2012, 9.5.3: resistors of 1500 ohm ± 0.2 ohm, u0 = 0.12 ohm, um = 0.04 ohm; R_C and R_P as printed.
+@pytest.mark.parametrize(
+    ("band", "consumer", "producer"), [(0.0, 0.02, 0.04), (0.02, 0.01, 0.07)], ids=["simple", "guarded"]
+)
+def test_precision_resistors_of_jcgm_106(band: float, consumer: float, producer: float) -> None:
+    document = {
+        "lower": 1499.8,
+        "upper": 1500.2,
+        "prior": {"value": 1500, "standard_uncertainty": 0.12},
+        "measurement_standard_uncertainty": 0.04,
+        "acceptance": {"lower": 1499.8 + band, "upper": 1500.2 - band},
+    }
+    answer = calc("conformity", json.dumps(document))
+    assert answer["global_consumer_risk"] == pytest.approx(consumer, abs=5e-3)
+    assert answer["global_producer_risk"] == pytest.approx(producer, abs=5e-3)
+    assert answer["test_uncertainty_ratio"] == pytest.approx(2.5)
+
+
+def test_ball_bearings_of_jcgm_106() -> None:
+    """JCGM 106:2012, 9.5.4: radial error motion, gamma-distributed, at most 2 um; digits of suncal's notebook."""
+    document = {
+        "upper": 2,
+        "prior": {"distribution": "gamma", "shape": 4, "scale": 0.25},
+        "measurement_standard_uncertainty": 0.25,
+    }
+    answer = calc("conformity", json.dumps(document))
+    assert 1.0 - answer["prior_conformance_probability"] == pytest.approx(0.04238011199168401, rel=1e-12)
+    assert answer["global_consumer_risk"] == pytest.approx(0.008019111884303471, rel=1e-11)
+    guarded = calc("conformity", json.dumps(document | {"target_consumer_risk": 0.001}))
+    assert guarded["acceptance_limits"]["upper"] == pytest.approx(1.671828771543956, abs=5e-11)
