@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from steelyard.calibration.engine.stability import allan, interval_error, totals
+from steelyard.calibration.engine.stability import allan, interval_error, theo1, totals
 from steelyard.calibration.engine.stability.allan import Variance
 from steelyard.calibration.engine.stability.errors import StabilityError
 from steelyard.calibration.engine.stability.sampling import Sampled
@@ -15,15 +15,20 @@ from steelyard.calibration.engine.stability.sampling import Sampled
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistic:
-    """A deviation: what it is called, and how its square comes from the readings and the averaging factor."""
+    """A deviation: what it is called, and how its square comes from the readings and the averaging factor.
+
+    `stride` is the averaging time over factor times interval; `needs` says which factors have terms.
+    """
 
     title: str
     variance: Callable[[Sampled, int], Variance]
+    stride: float = 1.0
+    needs: str = "needs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deviation:
-    """A `deviation` at averaging time `tau` = `factor` / rate, in seconds, from `n` terms."""
+    """A `deviation` at averaging time `tau` = `factor` / rate (`theo1`: 0.75 of it), in seconds, from `n` terms."""
 
     factor: int
     tau: float
@@ -47,6 +52,12 @@ STATISTICS: Mapping[str, Statistic] = MappingProxyType(
         "mtotdev": Statistic(title="modified total deviation", variance=_of_wander(totals.modified_total)),
         "ttotdev": Statistic(title="time total deviation", variance=_of_wander(totals.time_total)),
         "htotdev": Statistic(title="Hadamard total deviation", variance=_of_wander(totals.hadamard_total)),
+        "theo1": Statistic(
+            title="Thêo1 deviation",
+            variance=_of_wander(theo1.theo1),
+            stride=theo1.STRIDE,
+            needs="takes even factors from 10 and needs",
+        ),
         "sdev": Statistic(title="standard deviation of the rate", variance=_of_wander(allan.sample_variance)),
         "mtie": Statistic(
             title="maximum time interval error",
@@ -82,7 +93,8 @@ def deviations(series: Sampled, statistic: str, factors: Sequence[int] | None = 
             raise StabilityError("factors", m, "must be whole numbers from 1")
         each = _deviation(series, statistic, int(m))
         if not each.n:
-            raise StabilityError("factors", m, f"{statistic} needs a longer series than {series.count} phase values")
+            needs = f"{statistic} {STATISTICS[statistic].needs} a longer series than {series.count} phase values"
+            raise StabilityError("factors", m, needs)
         result.append(each)
     return tuple(result)
 
@@ -93,5 +105,6 @@ def octaves(count: int) -> list[int]:
 
 
 def _deviation(series: Sampled, statistic: str, m: int) -> Deviation:
-    found = STATISTICS[statistic].variance(series, m)
-    return Deviation(factor=m, tau=m * series.interval, deviation=math.sqrt(found.variance), n=found.n)
+    chosen = STATISTICS[statistic]
+    found = chosen.variance(series, m)
+    return Deviation(factor=m, tau=chosen.stride * m * series.interval, deviation=math.sqrt(found.variance), n=found.n)
