@@ -92,3 +92,8 @@ def test_ball_bearings_of_jcgm_106() -> None:
     assert answer["global_consumer_risk"] == pytest.approx(0.008019111884303471, rel=1e-11)
     guarded = calc("conformity", json.dumps(document | {"target_consumer_risk": 0.001}))
     assert guarded["acceptance_limits"]["upper"] == pytest.approx(1.671828771543956, abs=5e-11)
+
+
+def test_an_infinite_limit_is_none() -> None:
+    one = {"upper": -5.40, "value": -5.47, "standard_uncertainty": 0.05}
+    assert calc("conformity", json.dumps(one | {"lower": -math.inf})) == calc("conformity", json.dumps(one))

@@ -69,11 +69,16 @@ def read_question(document: Table) -> ConformityQuestion:
 
 
 def _limits(table: Table, lowest: float, highest: float) -> Limits:
-    lower, upper = table.optional_number("lower"), table.optional_number("upper")
+    lower, upper = _limit(table, "lower", -math.inf), _limit(table, "upper", math.inf)
     try:
         return Limits(lower=lowest if lower is None else lower, upper=highest if upper is None else upper)
     except ConformanceError as error:
         raise table.fault(error.field, error.remedy) from error
+
+
+def _limit(table: Table, side: str, missing: float) -> float | None:
+    """One limit; None if it is left out or infinite, which says the same."""
+    return None if table.raw(side) == missing else table.optional_number(side)
 
 
 def _standard_uncertainty(document: Table, prefix: str) -> float | None:
