@@ -105,3 +105,13 @@ def test_jets_mix_with_numbers_and_arrays_on_either_side() -> None:
         assert isinstance(found, Jet)
         assert found.value == pytest.approx(values)
         assert np.broadcast_to(found.terms[0], (1, 2))[0] == pytest.approx(slopes)
+
+
+@pytest.mark.parametrize(
+    ("model", "value", "sensitivity"),
+    [("a^b", 8.0, 12.0), ("log10(500*a)", 3.0, 0.5 / math.log(10.0)), ("tanh(20*a)", 1.0, 20.0 / math.cosh(40.0) ** 2)],
+)
+def test_functions_give_what_they_are_at_round_numbers_and_far_out(model, value, sensitivity):
+    found = propagate(parse_model(f"y = {model}"), {"a": 2.0, "b": 3.0}, {"a": 0.1, "b": 0.1})
+    assert float(found.value[0]) == value
+    assert float(found.sensitivity[0, found.inputs.index("a")]) == pytest.approx(sensitivity, rel=1e-13)

@@ -154,7 +154,12 @@ def _power(a: Operand, b: Operand) -> Jet:
     if isinstance(b, Jet):
         if not isinstance(a, Jet) and np.any(np.asarray(a) == 0):
             return _power_of_zero(np.asarray(a), b)
-        return _exp(_multiply(b, np.log(a)))
+        found = _exp(_multiply(b, np.log(a)))
+        if found.value.dtype == np.dtype(object):
+            return found  # decimal numbers, which have digits to spare
+        # By the logarithm 2^3 would be 7.999999999999998.
+        direct = np.power(value_of(a), b.value)
+        return Jet(np.where(np.isnan(found.value), found.value, direct), found.terms)
     return _chain(
         a,
         np.power(a.value, b),
@@ -193,6 +198,7 @@ def _arctan2(y: Operand, x: Operand) -> Jet:
     return Jet(np.arctan2(y0, x0), turned.terms)
 
 
+_LN_10 = float(np.log(10.0))
 _exp = _composed(np.exp, lambda _, y: y, lambda _, y: y, lambda _, y: y)
 _arctan = _composed(
     np.arctan,
@@ -217,7 +223,12 @@ _RULES: dict[np.ufunc, Callable[..., Jet]] = {
     np.hypot: lambda a, b: np.sqrt(a * a + b * b),
     np.exp: _exp,
     np.log: _composed(np.log, lambda x, _: 1.0 / x, lambda x, _: -1.0 / x**2, lambda x, _: 2.0 / x**3),
-    np.log10: lambda a: _divide(np.log(a), np.log(10.0)),
+    np.log10: _composed(
+        np.log10,
+        lambda x, _: 1.0 / (_LN_10 * x),
+        lambda x, _: -1.0 / (_LN_10 * x**2),
+        lambda x, _: 2.0 / (_LN_10 * x**3),
+    ),
     np.sqrt: _composed(np.sqrt, lambda _, y: 0.5 / y, lambda _, y: -0.25 / y**3, lambda _, y: 0.375 / y**5),
     np.sin: _composed(np.sin, lambda x, _: np.cos(x), lambda _, y: -y, lambda x, _: -np.cos(x)),
     np.cos: _composed(np.cos, lambda x, _: -np.sin(x), lambda _, y: -y, lambda x, _: np.sin(x)),
@@ -244,9 +255,9 @@ _RULES: dict[np.ufunc, Callable[..., Jet]] = {
     np.cosh: _composed(np.cosh, lambda x, _: np.sinh(x), lambda _, y: y, lambda x, _: np.sinh(x)),
     np.tanh: _composed(
         np.tanh,
-        lambda _, y: 1.0 - y * y,
-        lambda _, y: -2.0 * y * (1.0 - y * y),
-        lambda _, y: (1.0 - y * y) * (6.0 * y * y - 2.0),
+        lambda x, _: np.cosh(x) ** -2.0,
+        lambda x, y: -2.0 * y * np.cosh(x) ** -2.0,
+        lambda x, y: np.cosh(x) ** -2.0 * (6.0 * y * y - 2.0),
     ),
 }
 """Universal function -> its rule for jets."""
