@@ -135,6 +135,17 @@ def test_too_few_instruments_leave_the_table_and_one_more_replaces_it():
     assert priors.of("weighing_instrument").instruments == 0
 
 
+def test_as_found_and_as_left_are_one_certificate():
+    """Seen once and adjusted, an instrument has shown nothing of its drift."""
+    status = legal()
+    kept = event(date(2026, 3, 1), point(0.8, 0.006, 0.001))
+    seen = certificate_observations(kept, status, utc_offset_minutes=480)
+    once = build_track(
+        InstrumentRecord(legal=status, kind="pressure_gauge", pair=None, events=(kept,), observations=seen)
+    )
+    assert not FleetPriors(480).learn([once] * LEAST_INSTRUMENTS, TODAY)
+
+
 def test_a_quarter_is_judged_alike_and_a_restart_learns_the_same():
     tracks = [track(f"pg-{number}", seed=number) for number in range(20)]
     priors = FleetPriors(480)

@@ -161,6 +161,34 @@ def test_a_point_where_the_mpe_is_silent_is_refused():
         build_track(record(event(date(2026, 1, 1), point(20_000.0, 0.5, unit="kg")), status=status))
 
 
+@pytest.mark.parametrize(
+    "useless",
+    [
+        point(0.0, 0.0, unit="W"),
+        point(0.0, 0.0, unit="%"),
+        point(1e-20, 1e300, unit="W"),
+        point(1e-310, 0.1, unit="%"),
+        point(60_000.0, 1e300, unit="%"),
+        point(60_000.0, 0.1, unit="%", expanded=1e300),
+    ],
+)
+def test_a_point_that_says_nothing_is_left_out_and_the_others_count(useless):
+    """A zero point stands on many certificates; a slip of the pen stops nobody else's assessment."""
+    status = legal(mpe=MaximumPermissibleError(unit="W", rule=Relative(percent=1.0), source="t"))
+    good = point(40_000.0, 0.3, unit="%", expanded=0.1)
+    certificates = (event(date(2025, 1, 1), good), event(date(2026, 1, 1), useless, good))
+    built = track(*certificates, event(date(2026, 6, 1), useless), status=status)
+    assert built.error == pytest.approx((0.3, 0.3))
+    assert len(built.refused) == 1
+    with pytest.raises((MpeError, ObservationError)):
+        build_track(record(event(date(2026, 6, 1), useless), status=status))
+
+
+def test_no_uncertainty_is_so_small_that_its_square_is_lost():
+    certificates = [event(date(year, 1, 1), point(0.8, 0.004, expanded=1e-200)) for year in (2025, 2026)]
+    assert min(track(*certificates).noise) >= 1e-6
+
+
 @given(st.permutations(range(6)))
 def test_the_order_of_the_record_is_irrelevant(order):
     seen = [daily(ns(2026, 1, 2 + i), 0.001 * i) for i in range(6)]

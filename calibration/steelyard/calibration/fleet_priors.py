@@ -36,7 +36,8 @@ class KindPrior:
 class FleetPriors:
     """The priors in force. Instruments of a kind are judged alike for a quarter: learned from what was before it.
 
-    Started anew, the service learns the same from the same record.
+    Started anew, the service learns the same from the same record, but for certificates from before the quarter that
+    came in late and too few to learn again for: those count from then on, at the latest from the next quarter.
     """
 
     def __init__(self, utc_offset_minutes: int) -> None:
@@ -58,8 +59,8 @@ class FleetPriors:
         certificates = sum(track.pair.count(False) for track in tracks)
         if quarter == self._quarter and certificates <= _MUCH_MORE * self._certificates:
             return False
-        self._quarter, self._certificates = quarter, certificates
         found = _by_kind(tracks, instant_of(quarter, self._utc_offset_minutes) / YEAR_NS)
+        self._quarter, self._certificates = quarter, certificates
         if found == self._learned:
             return False
         self._learned = found
@@ -98,16 +99,14 @@ def _learned(kind: str, tracks: Sequence[Track]) -> KindPrior:
     return KindPrior(
         prior=learn_prior(padded(chosen), np.array([track.expected for track in chosen]), prior_of(kind)),
         instruments=len(chosen),
-        certificates=sum(len(track.t) for track in chosen),
+        certificates=sum(_count(track) for track in chosen),
     )
 
 
 def _certificates(track: Track, until: float) -> Track | None:
     """The track without pair observations, as far as `until`; None with fewer than two left."""
     kept = [i for i, (t, pair) in enumerate(zip(track.t, track.pair, strict=True)) if not pair and t < until]
-    if len(kept) < 2:
-        return None
-    return replace(
+    left = replace(
         track,
         t=tuple(track.t[i] for i in kept),
         error=tuple(track.error[i] for i in kept),
@@ -115,3 +114,9 @@ def _certificates(track: Track, until: float) -> Track | None:
         pair=tuple(track.pair[i] for i in kept),
         adjusted=tuple(track.adjusted[i] for i in kept),
     )
+    return left if _count(left) >= 2 else None
+
+
+def _count(certificates: Track) -> int:
+    """How many certificates there are: what one says as found and as left has one date."""
+    return len(set(certificates.t))

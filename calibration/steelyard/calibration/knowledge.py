@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -40,7 +40,7 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """One instrument: what was read of it, what follows, or the `problem` that kept it from following."""
+    """One instrument: what was read of it, what follows, and the `problem` that kept some or all from following."""
 
     legal: LegalStatus
     pair: ReferencePair | None
@@ -79,7 +79,7 @@ class Knowledge:
         return self._known[name]
 
     def problems(self) -> dict[InstrumentId, str]:
-        """Why some instruments' errors cannot be estimated, a sentence each."""
+        """Why some instruments' errors cannot be estimated, or not from all that is on record, a sentence each."""
         return {name: known.problem for name, known in self._known.items() if known.problem is not None}
 
     def learn(self, fleet: Fleet, today: date) -> tuple[set[InstrumentId], int]:
@@ -88,7 +88,8 @@ class Knowledge:
         At a quarter's beginning, and when much is new, what each kind of instrument is like is learned from the
         certificates before that quarter, and everything is filtered again.
 
-        Returns whose knowledge is new, and how many observations were taken from events and stored.
+        Returns whose knowledge is new, and how many observations were taken from events and stored. Whatever is raised
+        on the way, nothing is half known afterwards: the next call reads the same records again.
         """
         sizes = self._verification.record_sizes()
         for name in self._known.keys() - fleet.legal.keys():
@@ -100,10 +101,11 @@ class Knowledge:
             for name, known in self._known.items()
             if known.estimated is not None and name not in changed
         }
+        fresh: dict[InstrumentId, Known] = {}
         for name in sorted(changed):
             known, track, new = self._read(fleet, name)
             stored += new
-            self._known[name] = known
+            fresh[name] = known
             if track is not None:
                 tracks[name] = (known.legal, track)
         names = sorted(tracks)
@@ -111,7 +113,8 @@ class Knowledge:
             names = [name for name in names if name in changed]
         found = estimate_fleet([tracks[name] for name in names], self._priors, self._design)
         for name, estimated in zip(names, found, strict=True):
-            self._known[name] = replace(self._known[name], estimated=estimated)
+            fresh[name] = replace(fresh[name] if name in fresh else self._known[name], estimated=estimated)
+        self._known |= fresh
         return changed | set(names), stored
 
     def estimates(self, names: Iterable[InstrumentId], now_ns: int, today: date) -> dict[InstrumentId, ErrorEstimate]:
@@ -138,22 +141,30 @@ class Knowledge:
         """One instrument's record, as it is and in the engine's units."""
         legal, pair = fleet.legal[name], fleet.pairs.get(name)
         events = tuple(self._verification.events(name))
-        observations: Sequence[ErrorObservation] = ()
-        track, stored, problem = None, 0, None
+        stored, problems = self._observe_events(legal, events)
+        observations = tuple(self._verification.observations(name))
+        record = InstrumentRecord(
+            legal=legal, kind=fleet.instruments[name].kind.value, pair=pair, events=events, observations=observations
+        )
+        track = None
         try:
-            stored = self._observe_events(legal, events)
-            observations = self._verification.observations(name)
-            kind = fleet.instruments[name].kind.value
-            track = build_track(
-                InstrumentRecord(legal=legal, kind=kind, pair=pair, events=events, observations=tuple(observations))
-            )
+            track = build_track(record)
         except CalibrationError as error:
-            problem = f"{name}: {error}"
-            observations = self._verification.observations(name)
+            problems.append(str(error))
+        else:
+            problems += () if track is None else track.refused
         size = RecordSize(events=len(events), observations=len(observations))
+        problem = f"{name}: {'; '.join(problems)}" if problems else None
         return Known(legal=legal, pair=pair, size=size, events=events, problem=problem), track, stored
 
-    def _observe_events(self, legal: LegalStatus, events: Iterable[VerificationEvent]) -> int:
+    def _observe_events(self, legal: LegalStatus, events: Iterable[VerificationEvent]) -> tuple[int, list[str]]:
+        """Store what the events say; returns how much of it was new, and why some say nothing."""
         offset = self._settings.utc_offset_minutes
-        found = [one for event in events for one in certificate_observations(event, legal, utc_offset_minutes=offset)]
-        return self._verification.append_observations(found, ()) if found else 0
+        found: list[ErrorObservation] = []
+        problems: list[str] = []
+        for event in events:
+            try:
+                found += certificate_observations(event, legal, utc_offset_minutes=offset)
+            except CalibrationError as error:
+                problems.append(f"event {event.id}: {error}")
+        return (self._verification.append_observations(found, ()) if found else 0), problems

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from steelyard.calibration.errors import CalibrationError, OrderChanged, OrderExists
-from steelyard.calibration.knowledge import Fleet, Knowledge, read_fleet
+from steelyard.calibration.knowledge import Fleet, Knowledge, Known, read_fleet
 from steelyard.calibration.observing import (
     SealOpening,
     observe_pair,
@@ -44,7 +44,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
-    """What one run did; `problems` are sentences about instruments that could not be assessed, one each."""
+    """What one run did; `problems` are sentences about instruments whose record cannot be used, or not all of it."""
 
     observations: int
     assessed: int
@@ -199,7 +199,7 @@ class CalibrationService:
                     instrument=name,
                     at_ns=now_ns,
                     status=status_of(legal, dates, findings, today),
-                    reason=_reason(legal, dates, estimate, [finding.evidence for finding in findings.found]),
+                    reason=_reason(known, dates, estimate, [finding.evidence for finding in findings.found]),
                     statutory_due=dates.statutory,
                     recommended_due=dates.recommended,
                     due_date=dates.due,
@@ -250,17 +250,20 @@ class CalibrationService:
         """One log line when a problem appears or changes, and one when it is gone."""
         for name, text in problems.items():
             if self._reported.get(name) != text:
-                _LOG.warning("cannot assess %s", text)
+                _LOG.warning("cannot use all of the record of %s", text)
         for name in self._reported.keys() - problems.keys():
-            _LOG.info("%s can be assessed again", name)
+            _LOG.info("the record of %s can be used again", name)
         self._reported = dict(problems)
 
 
-def _reason(legal: LegalStatus, dates: DueDates, estimate: ErrorEstimate | None, evidence: Sequence[Evidence]) -> str:
+def _reason(known: Known, dates: DueDates, estimate: ErrorEstimate | None, evidence: Sequence[Evidence]) -> str:
     """The findings' sentences; without any, what is known."""
+    name = known.legal.instrument
     if evidence:
         return " ".join(one.sentence for one in evidence)
     if estimate is not None:
-        return reasons.quiet(legal.instrument, estimate)
+        return reasons.quiet(name, estimate)
     last = "no completed event is on record" if dates.last_event is None else "its events carry no measured error"
-    return f"Nothing is known about the error of {legal.instrument}: {last}."
+    if known.problem is not None:
+        last = f"its record cannot be used ({known.problem})"
+    return f"Nothing is known about the error of {name}: {last}."

@@ -8,14 +8,15 @@ are not more evidence than one: they share the standard and the day.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from steelyard.calibration.engine.tracking.drift import ErrorRecord
 from steelyard.calibration.engine.tracking.forecast import DAYS_PER_YEAR
-from steelyard.calibration.errors import ObservationError
+from steelyard.calibration.errors import CalibrationError, ObservationError
 from steelyard.calibration.verification.events import EventKind, VerificationEvent
 from steelyard.calibration.verification.mpe import Limits, MaximumPermissibleError, limits_at
 from steelyard.calibration.verification.observations import (
@@ -33,6 +34,10 @@ _LARGEST_LAWFUL_U = 1.0 / 6.0
 silent about its own."""
 _IDENTICAL_DAYS = 1e-3
 """MPE: the noise of a pair observation whose readings showed no scatter at all; the engine has its own floor."""
+_LEAST_NOISE = 1e-6
+"""MPE: no certificate is better than this; a smaller uncertainty, squared, would be lost to rounding."""
+_NO_MEASUREMENT = 1e6
+"""MPE: a larger error or uncertainty is a slip of the pen, and its square more than the engine can hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +66,7 @@ class Track:
     `t` years since 1970; `error`, `noise` in MPE; `pair`, `adjusted` as in `engine.tracking.drift.ErrorRecord`. `last`
     is the newest observation, whose test point and unit the estimate is stated for; `reference` the standard
     uncertainty of the reference pair and `expected` where an unknown error is expected (error 0), both in MPE; `kind`
-    as registered.
+    as registered. `refused` says why observations were left out, a clause for each cause.
     """
 
     t: tuple[float, ...]
@@ -73,15 +78,20 @@ class Track:
     reference: float
     expected: float
     kind: str
+    refused: tuple[str, ...] = ()
 
 
 def build_track(record: InstrumentRecord) -> Track | None:
     """The record in the engine's units; None when nothing was ever observed.
 
-    Raises MpeError or ObservationError for an observation that the MPE does not speak of.
+    An observation that the MPE does not speak of (the zero point of a relative MPE) is left out: the others still say
+    what they say. Raises its MpeError or ObservationError when no other is left.
     """
+    record, refused = _usable(record)
     chosen = _chosen(record)
     if not chosen:
+        if refused:
+            raise refused[0]
         return None
     scales = [scale_of(record.legal.mpe, one) for one in chosen]
     widths = [scale.half_width for one, scale in zip(chosen, scales, strict=True) if _is_pair(one)]
@@ -98,6 +108,7 @@ def build_track(record: InstrumentRecord) -> Track | None:
         reference=reference,
         expected=-scales[-1].centre / scales[-1].half_width,
         kind=record.kind,
+        refused=tuple(dict.fromkeys(str(error) for error in refused)),
     )
 
 
@@ -136,12 +147,40 @@ def scale_of(mpe: MaximumPermissibleError, observation: ErrorObservation) -> Sca
     return Scale(centre=(limits.upper + limits.lower) / 2.0, half_width=(limits.upper - limits.lower) / 2.0)
 
 
+def _usable(record: InstrumentRecord) -> tuple[InstrumentRecord, list[CalibrationError]]:
+    """The record with the observations that count in MPE, and why the others of its channel do not."""
+    kept: list[ErrorObservation] = []
+    refused: list[CalibrationError] = []
+    for one in record.observations:
+        if one.channel != record.legal.channel:
+            continue
+        try:
+            _require_measurement(record.legal.mpe, one)
+        except CalibrationError as error:
+            refused.append(error)
+        else:
+            kept.append(one)
+    return replace(record, observations=tuple(kept)), refused
+
+
+def _require_measurement(mpe: MaximumPermissibleError, observation: ErrorObservation) -> None:
+    scale = scale_of(mpe, observation)
+    if not (math.isfinite(scale.centre) and math.isfinite(scale.half_width)):
+        raise ObservationError("test_point", observation.test_point, "the MPE cannot be told here; check the value")
+    for name, value in (
+        ("error", observation.error - scale.centre),
+        ("standard_uncertainty", observation.standard_uncertainty or 0.0),
+    ):
+        if abs(value) > _NO_MEASUREMENT * scale.half_width:
+            remedy = f"more than {_NO_MEASUREMENT:g} times the MPE is no measurement; check it"
+            raise ObservationError(name, getattr(observation, name), remedy)
+
+
 def _chosen(record: InstrumentRecord) -> list[ErrorObservation]:
     """Pair observations, except on days of an adjustment, and one observation of each event and stage."""
-    of_channel = [one for one in record.observations if one.channel == record.legal.channel]
-    pairs = [one for one in of_channel if _is_pair(one) and record.pair is not None]
+    pairs = [one for one in record.observations if _is_pair(one) and record.pair is not None]
     groups: dict[tuple[str | None, int, ObservationStage], list[ErrorObservation]] = {}
-    for one in of_channel:
+    for one in record.observations:
         if not _is_pair(one):
             groups.setdefault((one.event, one.t_ns, one.stage), []).append(one)
     governing = _governing_point(record.legal.mpe, list(groups.values()))
@@ -190,7 +229,7 @@ def _adjusted_before(chosen: Sequence[ErrorObservation], events: Sequence[Verifi
 def _noise(observation: ErrorObservation, scale: Scale) -> float:
     u = observation.standard_uncertainty
     if u is not None:
-        return u / scale.half_width
+        return max(u / scale.half_width, _LEAST_NOISE)
     return _IDENTICAL_DAYS if _is_pair(observation) else _LARGEST_LAWFUL_U
 
 

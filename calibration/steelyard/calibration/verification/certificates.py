@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from steelyard.calibration.errors import LegalDataError
 from steelyard.calibration.verification.due_date import instant_of
 from steelyard.calibration.verification.events import EventKind, EventPoint, VerificationEvent
 from steelyard.calibration.verification.observations import ErrorObservation, ObservationSource, ObservationStage
 from steelyard.calibration.verification.regime import LegalStatus
+
+EARLIEST_YEAR, LATEST_YEAR = 1900, 2199
+"""Of a completed event: what 64-bit nanoseconds can hold, with room for a period to be added."""
 
 
 def certificate_observations(
@@ -15,8 +20,10 @@ def certificate_observations(
     """One observation per point and stage, dated to noon of the day of completion.
 
     A point that was not adjusted is one measurement and gives one observation, however often a certificate prints it.
-    Raises LegalDataError for a point in a unit that is neither the MPE's nor "%".
+    Raises LegalDataError for a point in a unit that is neither the MPE's nor "%", and for a date that no certificate of
+    a working instrument has.
     """
+    require_plausible_date(event.completed)
     check = event.kind is EventKind.INTERMEDIATE_CHECK
     source = ObservationSource.INTERMEDIATE_CHECK if check else ObservationSource.CERTIFICATE
     found: list[ErrorObservation] = []
@@ -45,6 +52,12 @@ def certificate_observations(
                 )
             )
     return tuple(found)
+
+
+def require_plausible_date(completed: date) -> None:
+    """Refuse a date of completion that nanoseconds cannot hold; LegalDataError."""
+    if not EARLIEST_YEAR <= completed.year <= LATEST_YEAR:
+        raise LegalDataError("completed", completed.isoformat(), f"give a date from {EARLIEST_YEAR} to {LATEST_YEAR}")
 
 
 def _stages(point: EventPoint) -> list[tuple[ObservationStage, float]]:
