@@ -1,5 +1,6 @@
 """The spool: safe settings asserted, nothing lost, bounded, one owner, boots counted."""
 
+import errno
 import os
 import sqlite3
 import subprocess
@@ -192,6 +193,57 @@ def test_a_full_disk_frees_the_ballast_so_that_forgetting_works(
     spool.apply([], [FrameNumber(boot=1, seq=1)])
     assert spool.roomy
     assert (tmp_path / "spool.db.ballast").exists()
+
+
+def test_a_spool_that_filled_the_disk_itself_has_room_again_once_it_has_forgotten(
+    open_spool: Callable[..., Spool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite never gives emptied pages back to the disk: waiting for that would be waiting for ever."""
+    limits = SpoolLimits(max_frames=10**6, max_bytes=10**9, min_free_bytes=500_000, ballast_bytes=0)
+    spool = open_spool(limits)
+    spool.apply([frame(1, seq, 4000) for seq in range(1, 301)], [])
+    monkeypatch.setattr(spool, "_free_bytes", lambda: 100_000)  # the rest is the spool's
+    assert not spool.roomy
+    with pytest.raises(SpoolFull, match=r"100000 bytes are free on the disk, spool\.min_free_bytes is 500000"):
+        spool.apply([frame(1, 301)], [])
+    spool.apply([], [FrameNumber(boot=1, seq=300)])
+    assert spool.roomy
+    spool._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    size = (tmp_path / "spool.db").stat().st_size
+    seq = 300
+    while spool.roomy:
+        seq += 1
+        spool.apply([frame(1, seq, 4000)], [])
+    with pytest.raises(SpoolFull):
+        spool.apply([frame(1, seq + 1, 4000)], [])
+    spool._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    assert spool.frames > 100
+    assert (tmp_path / "spool.db").stat().st_size == size, "the disk had nothing to give"
+
+
+def test_a_second_process_leaves_the_ballast_to_the_first(open_spool: Callable[..., Spool], tmp_path: Path) -> None:
+    limits = SpoolLimits(max_frames=3, max_bytes=10**7, min_free_bytes=0, ballast_bytes=100_000)
+    spool = open_spool(limits)
+    with pytest.raises(SpoolInUse):
+        Spool(tmp_path / "spool.db", limits, b"rand")
+    assert (tmp_path / "spool.db.ballast").stat().st_size == 100_000
+    spool.close()
+    assert open_spool(limits).ballast_ready, "a ballast that nobody holds is freed and laid again"
+
+
+def test_a_place_that_cannot_be_written_is_named(
+    open_spool: Callable[..., Spool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a disk that was mounted read-only after an error."""
+    limits = SpoolLimits(max_frames=3, max_bytes=10**7, min_free_bytes=0, ballast_bytes=4096)
+    open_spool(limits).close()
+
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(SpoolError, match=r"spool\.db\.ballast: Read-only file system: may we write"):
+        Spool(tmp_path / "spool.db", limits, b"rand")
 
 
 def test_gaps_are_kept_with_their_cause(open_spool: Callable[..., Spool]) -> None:

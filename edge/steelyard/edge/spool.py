@@ -10,6 +10,7 @@ key, and a receipt deletes one range of it.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 from contextlib import closing
@@ -24,6 +25,7 @@ from steelyard.edge.frames import FrameNumber, SignedFrame
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+    from typing import BinaryIO
 
 SEQ_BITS: Final = 40
 SCHEMA_VERSION: Final = 1
@@ -52,7 +54,7 @@ _SCHEMA: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpoolLimits:
-    """Bounds: frames and bytes kept, and bytes that must stay free on the disk."""
+    """Bounds: frames and bytes kept, and bytes that must stay free on the disk or in the file itself."""
 
     max_frames: int
     max_bytes: int
@@ -89,8 +91,9 @@ class Spool:
         self.path = path
         self._limits = limits
         self._ballast = path.with_name(path.name + ".ballast")
+        self._reserved: BinaryIO | None = None
         # Freed before anything is opened: a full disk must not keep SQLite from recovering its journal.
-        self._ballast.unlink(missing_ok=True)
+        self._free_old_ballast()
         try:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
         except sqlite3.OperationalError as error:
@@ -103,7 +106,7 @@ class Spool:
         except SpoolError:
             self._db.close()
             raise
-        self.ballast_ready = self._lay_ballast()
+        self._lay_ballast()
 
     def _open(self, randomness: bytes) -> None:
         for name, value, expected in _SETTINGS:
@@ -146,17 +149,46 @@ class Spool:
                 "use a local disk and SQLite 3.37 or later"
             )
 
-    def _lay_ballast(self) -> bool:
-        """Reserve the space to be freed at the next start; False when there is none."""
-        if self._limits.ballast_bytes == 0:
-            return True
+    @property
+    def ballast_ready(self) -> bool:
+        """Whether there is space reserved to be freed when the disk is full."""
+        return self._reserved is not None or self._limits.ballast_bytes == 0
+
+    def _free_old_ballast(self) -> None:
+        """Free what an earlier process reserved; one that still runs holds it locked, and keeps it."""
         try:
-            with self._ballast.open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, self._limits.ballast_bytes)
+            with self._ballast.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._ballast.unlink()
+        except FileNotFoundError:
+            pass
+        except BlockingIOError as error:
+            raise _in_use(self.path) from error
+        except OSError as error:
+            raise SpoolError(f"{self._ballast}: {error.strerror}: may we write to its directory?") from error
+
+    def _lay_ballast(self) -> None:
+        """Reserve the space to be freed at the next start, if there is any."""
+        if self.ballast_ready:
+            return
+        file = None
+        try:
+            file = self._ballast.open("wb")
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.posix_fallocate(file.fileno(), 0, self._limits.ballast_bytes)
         except OSError:
             self._ballast.unlink(missing_ok=True)
-            return False
-        return True
+            if file is not None:
+                file.close()
+        else:
+            self._reserved = file
+
+    def _free_ballast(self) -> None:
+        """Give the reserved space back; it is free only when the file is closed, too."""
+        if self._reserved is not None:
+            self._ballast.unlink(missing_ok=True)
+            self._reserved.close()
+            self._reserved = None
 
     def apply(self, append: Sequence[SignedFrame], forget: Sequence[FrameNumber], gaps: Sequence[Gap] = ()) -> None:
         """Store and forget in one transaction; when this returns, both have reached the disk.
@@ -191,10 +223,9 @@ class Spool:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             explained = _explained(self.path, error)
-            if isinstance(explained, SpoolFull) and self.ballast_ready:
+            if isinstance(explained, SpoolFull):
                 # The disk itself is full: without these bytes not even forgetting would work.
-                self._ballast.unlink(missing_ok=True)
-                self.ballast_ready = False
+                self._free_ballast()
             raise explained from error
         self.frames += frames
         self.bytes += size
@@ -203,15 +234,29 @@ class Spool:
     def roomy(self) -> bool:
         """Whether a spool that was full has room enough to measure again: a tenth, so that it does not flutter."""
         limits = self._limits
-        free = self._free_bytes()
+        try:
+            free, inside = self._free_bytes(), self._free_inside_bytes()
+        except SpoolError:
+            return False
         if not self.ballast_ready and free >= limits.min_free_bytes + limits.ballast_bytes:
-            self.ballast_ready = self._lay_ballast()
+            self._lay_ballast()
         enough = self.frames <= 0.9 * limits.max_frames and self.bytes <= 0.9 * limits.max_bytes
-        return enough and free >= limits.min_free_bytes
+        return enough and free + inside >= limits.min_free_bytes
 
     def _free_bytes(self) -> int:
-        disk = os.statvfs(self.path.parent)
+        try:
+            disk = os.statvfs(self.path.parent)
+        except OSError as error:
+            raise SpoolError(f"{self.path}: {error.strerror}: is its disk still there?") from error
         return disk.f_bavail * disk.f_frsize
+
+    def _free_inside_bytes(self) -> int:
+        """Bytes that receipts emptied in the file: filled again before it grows, but never given back to the disk."""
+        try:
+            (pages,), (size,) = (self._db.execute(f"PRAGMA {of}").fetchone() for of in ("freelist_count", "page_size"))
+        except sqlite3.Error as error:
+            raise _explained(self.path, error) from error
+        return int(pages) * int(size)
 
     def _forget(self, forget: Sequence[FrameNumber]) -> tuple[int, int]:
         """Delete what has its receipt; return the changes of count and bytes (not positive)."""
@@ -236,11 +281,9 @@ class Spool:
             raise SpoolFull(
                 f"{self.path}: {self.bytes} bytes wait for a receipt, spool.max_bytes is {self._limits.max_bytes}"
             )
-        free = self._free_bytes()
-        if free < self._limits.min_free_bytes:
-            raise SpoolFull(
-                f"{self.path}: {free} bytes are free on the disk, spool.min_free_bytes is {self._limits.min_free_bytes}"
-            )
+        free, least = self._free_bytes(), self._limits.min_free_bytes
+        if free < least and free + self._free_inside_bytes() < least:
+            raise SpoolFull(f"{self.path}: {free} bytes are free on the disk, spool.min_free_bytes is {least}")
 
     def after(self, number: FrameNumber, max_frames: int, max_bytes: int) -> list[SignedFrame]:
         """The frames that follow `number`, in order, at most so many and (but for the first) so many bytes.
@@ -276,6 +319,9 @@ class Spool:
     def close(self) -> None:
         """Close the file; what was stored stays."""
         self._db.close()
+        if self._reserved is not None:
+            self._reserved.close()
+            self._reserved = None
 
 
 def _key(number: FrameNumber) -> int:
@@ -286,9 +332,13 @@ def _explained(path: Path, error: sqlite3.Error) -> SpoolError:
     """SQLite's error in our words; its primary code is the low byte (https://sqlite.org/rescode.html)."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return SpoolInUse(f"{path}: another process holds this spool: stop it, or give this gateway its own spool.path")
+        return _in_use(path)
     if code == sqlite3.SQLITE_FULL:
         return SpoolFull(f"{path}: {error}: free space on the disk")
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return SpoolError(f"{path}: {error}: keep the file as evidence and let a new one be made")
     return SpoolError(f"{path}: {error}")
+
+
+def _in_use(path: Path) -> SpoolInUse:
+    return SpoolInUse(f"{path}: another process holds this spool: stop it, or give this gateway its own spool.path")
