@@ -172,3 +172,63 @@ def test_s10_caliper_with_two_dominant_rectangular_contributions() -> None:
     assert beta == pytest.approx(0.33, abs=0.005)
     trapezoid = Trapezoidal(lower=-75.0, upper=75.0, beta=beta)
     assert float(trapezoid.quantile(0.975)) / trapezoid.standard_deviation == pytest.approx(1.83, abs=0.005)
+
+
+# Contributions as the tables print them: standard uncertainty, sensitivity, degrees of freedom, distribution;
+# then u and k, U as printed.
+TABLES = {
+    "S5: temperature of a type N thermocouple at 1000 degC": (
+        [
+            (0.10, 1, None, "normal"), (1.00, 0.077, None, "normal"), (0.29, 0.077, None, "rectangular"),
+            (1.15, 0.077, None, "rectangular"), (0.058, -0.407, None, "rectangular"), (0.150, 1, None, "normal"),
+            (0.173, 1, None, "rectangular"), (0.577, 1, None, "rectangular"),
+        ],
+        (0.641, 0.001), (2.00, 0.005), (1.3, 0.05),
+    ),
+    "S7: step attenuator at 30 dB": (
+        [
+            (0.0090, 1, None, "normal"), (0.0025, 1, None, "rectangular"), (0.0011, 1, None, "arcsine"),
+            (0.0200, 1, None, "arcsine"), (0.0017, 1, None, "arcsine"), (0.0003, -1, None, "arcsine"),
+            (0.0003, 1, None, "rectangular"), (0.0019, -1, None, "rectangular"), (0.0020, 1, None, "normal"),
+        ],
+        (0.0224, 0.0001), (2.00, 0.005), (0.045, 0.0005),
+    ),
+    "S12: household water meter": (
+        [(0.60e-3, 1, 2, "normal"), (0.68e-3, 1, None, "normal")],
+        (0.91e-3, 0.005e-3), (2.28, 0.005), (2.0e-3, 0.1e-3),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("example", TABLES)
+def test_tables_of_contributions(example: str) -> None:
+    contributions, u, k, expanded = TABLES[example]
+    lines = ["coverage_probability = 0.9545", "[quantities]"]
+    for number, (own, _, nu, distribution) in enumerate(contributions):
+        freedom = "" if nu is None else f", degrees_of_freedom = {nu}"
+        lines.append(
+            f"x{number} = {{ value = 0, standard_uncertainty = {own}, distribution = '{distribution}'{freedom} }}"
+        )
+    model = " + ".join(f"({c})*x{number}" for number, (_, c, _, _) in enumerate(contributions))
+    answer = calc("budget", "\n".join([f"model = 'y = {model}'", *lines]))["outputs"]["y"]
+    assert answer["standard_uncertainty"] == pytest.approx(u[0], abs=u[1])
+    assert answer["coverage_factor"] == pytest.approx(k[0], abs=k[1])
+    assert answer["expanded_uncertainty"] == pytest.approx(expanded[0], abs=expanded[1])
+
+
+def test_s11_temperature_block_calibrator_with_a_trapezoidal_result() -> None:
+    """In mK: u = 164, and k = 1.81 of a trapezoid of β = 0.43, 0.3 degC; Monte Carlo without that assumption."""
+    normal, rectangular = [15.0, 10.0], [23.0, 29.0, 58.0, 144.0, 29.0, 17.0]
+    lines = ["[quantities]"]
+    lines += [f"n{i} = {{ value = 0, standard_uncertainty = {own} }}" for i, own in enumerate(normal)]
+    lines += [
+        f"r{i} = {{ distribution = 'rectangular', value = 0, standard_uncertainty = {own} }}"
+        for i, own in enumerate(rectangular)
+    ]
+    answer = calc(
+        "budget",
+        "\n".join(["model = 'y = n0 + n1 + r0 - r1 + r2 + r3 + r4 + r5'", "monte_carlo.trials = 400000", *lines]),
+    )
+    assert answer["outputs"]["y"]["standard_uncertainty"] == pytest.approx(164.0, abs=0.5)
+    low, high = answer["monte_carlo"]["outputs"]["y"]["symmetric_interval"]
+    assert 0.5 * (high - low) == pytest.approx(300.0, abs=5.0)
