@@ -111,3 +111,30 @@ def test_reference_data_of_cox_and_harris(k: int) -> None:
     deviation = h * ((n + 0.5) * (n + 1) / 3.0) ** 0.5
     assert found["standard_uncertainty"] * (2 * n + 1) ** 0.5 == pytest.approx(deviation, rel=1e-12)
     assert found["degrees_of_freedom"] == 2 * n
+
+
+@pytest.mark.parametrize("words", ["infinite", "Infinity", "∞"])
+def test_infinite_degrees_of_freedom_in_words(words: str) -> None:
+    document = {"model": "y = x", "quantities": {"x": stated(1.0, 0.1) | {"degrees_of_freedom": words}}}
+    assert calc("budget", json.dumps(document))["outputs"]["y"]["degrees_of_freedom"] is None
+
+
+@pytest.mark.parametrize(
+    ("written", "known"),
+    [
+        ("Gaussian", {"value": 1.0, "standard_uncertainty": 0.1}),
+        ("Student-t", {"value": 1.0, "scale": 0.1, "degrees_of_freedom": 5}),
+        ("student's t", {"value": 1.0, "scale": 0.1, "degrees_of_freedom": 5}),
+        ("Triangle", {"value": 1.0, "half_width": 0.01 * 600**0.5}),
+        ("U-shaped", {"value": 1.0, "half_width": 0.01 * 200**0.5}),
+        ("arcsin", {"value": 1.0, "half_width": 0.01 * 200**0.5}),
+        ("uniform", {"value": 1.0, "half_width": 0.01 * 300**0.5}),
+    ],
+)
+def test_distributions_by_their_other_names(written: str, known: dict[str, float]) -> None:
+    document = {"model": "y = x", "quantities": {"x": {"distribution": written} | known}, "monte_carlo": True}
+    if "degrees_of_freedom" in known:
+        document["monte_carlo"] = False
+    answer = calc("budget", json.dumps(document))
+    assert answer["outputs"]["y"]["standard_uncertainty"] == pytest.approx(0.1)
+    assert ("monte_carlo" in answer) == document["monte_carlo"]

@@ -154,6 +154,9 @@ def _correlation(document: Table, quantities: Mapping[str, Quantity]) -> Correla
 
 
 def _monte_carlo(document: Table) -> MonteCarloRequest | None:
+    written = document.raw("monte_carlo")
+    if isinstance(written, bool):
+        return MonteCarloRequest(trials=DEFAULT_TRIALS, digits=2, seed=0) if written else None
     table = document.optional_table("monte_carlo")
     if table is None:
         return None

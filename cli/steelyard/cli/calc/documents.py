@@ -20,6 +20,8 @@ _SHOWN = 80
 _DESCRIPTIVE = frozenset({"title", "description", "comment", "note", "notes", "source", "document", "reference"})
 """Keys that anyone may add to any table; nothing is calculated from them."""
 
+_INFINITE = frozenset({"inf", "+inf", "infinity", "infinite", "∞"})
+
 
 def read_text(source: str) -> str:
     """The text of a file, or of standard input for ``-``. Raises CommandError if it cannot be read."""
@@ -110,7 +112,7 @@ class Table:
         if value is None:
             return None
         number = _number(value)
-        if number is None and infinite and isinstance(value, str) and value.lower() in {"inf", "infinity"}:
+        if number is None and infinite and isinstance(value, str) and value.lower() in _INFINITE:
             number = math.inf
         if number is None:
             raise self.fault(key, "must be a number")

@@ -37,6 +37,7 @@ _ALIASES = {
     "triangle": "triangular",
     "u_shaped": "arcsine",
     "arc_sine": "arcsine",
+    "arcsin": "arcsine",
     "trapezoid": "trapezoidal",
     "curvilinear_trapezoidal": "curvilinear_trapezoid",
 }
