@@ -159,6 +159,12 @@ def test_a_cause_that_people_have_settled_is_not_raised_again(trigger, end, agai
     assert len(run(finding(trigger, "cause:2"), orders=[replace(order, state=end)]).raised) == 1
 
 
+def test_what_a_former_owner_cancelled_is_raised_again():
+    (order,) = raised(finding())
+    ended = replace(order, state=OrderState.CANCELLED, organization="linjiang")
+    assert counts(run(finding(), orders=[ended])) == (1, 0, 0)
+
+
 def test_a_second_order_of_one_day_has_an_id_of_its_own():
     (order,) = raised(finding())
     ended = replace(order, state=OrderState.WITHDRAWN)

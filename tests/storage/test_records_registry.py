@@ -6,10 +6,12 @@ from datetime import date
 
 import msgspec
 import pytest
+from storage.record_samples import added, entry, order
 
 from steelyard.calibration.verification.mpe import Absolute, MaximumPermissibleError, OfSpan, Piecewise, Zone
 from steelyard.calibration.verification.observations import ReferencePair
 from steelyard.calibration.verification.regime import CatalogueReference, Confidence, LegalStatus, Regime
+from steelyard.calibration.verification.work_orders import OrderState, Trigger
 from steelyard.contracts.identifiers import ChannelId, GatewayId, InstrumentId, OrganizationId
 from steelyard.contracts.keys import SigningKey
 from steelyard.contracts.registry import Channel, Instrument
@@ -127,6 +129,21 @@ def test_what_refers_to_nothing_is_refused_as_a_whole(
 
     assert records.registry.organization(OrganizationId("new")) is None
     assert records.audit.count() == before
+
+
+def test_open_orders_go_with_their_instrument_and_ended_ones_stay(records: Records, registration: Registration) -> None:
+    open_one = added(records, order("wo-open", Trigger.DRIFT))
+    ended = added(records, order("wo-ended", Trigger.JUMP))
+    closed = replace(ended, state=OrderState.CANCELLED, revision=2)
+    records.orders.update_order(closed, entry("transition", "wo-ended"))
+    moved = replace(registration.instruments[0], organization=OrganizationId("provincial"))
+    assert records.registry.apply(Registration(instruments=[moved]), REGISTRAR) == 2
+    given = records.orders.order("wo-open")
+    assert given is not None
+    assert (given.organization, given.revision) == ("provincial", open_one.revision + 1)
+    assert records.orders.order("wo-ended") == closed
+    assert records.audit.entries_of("work_order", "wo-open")[-1].action == "hand_over"
+    assert records.registry.apply(Registration(instruments=[moved]), REGISTRAR) == 0
 
 
 def test_names_of_any_script_and_quotes_are_only_text(records: Records, registration: Registration) -> None:

@@ -40,7 +40,7 @@ def may_acknowledge(principal: Principal, order: WorkOrder) -> bool:
 
 def allowed(principal: Principal, order: WorkOrder) -> tuple[OrderState, ...]:
     """Return the states to which the principal may move this order now."""
-    if principal.organization.kind is OrganizationKind.SUPERVISOR:
+    if principal.organization.kind is OrganizationKind.SUPERVISOR or _another_institutes(principal, order):
         return ()
     return allowed_targets(order, principal.role)
 
@@ -60,12 +60,19 @@ def move_order(
 
     Raises:
         Missing: no such order in sight.
-        Forbidden: a supervisor asks.
+        Forbidden: a supervisor asks, or an institute that the order is not assigned to.
         Invalid: `assign_to` is no institute.
         TransitionRefused, OrderChanged: the table or somebody else's change stands against it.
     """
     require_writer(principal)
     order = desk.order(principal, name)
+    if _another_institutes(principal, order):
+        raise Forbidden(
+            f"The order is assigned to {order.assigned_to}.",
+            field="assigned_to",
+            value=order.assigned_to,
+            remedy="Ask that institute: it measures and decides, or declines.",
+        )
     institute = _institute(desk, principal, assign_to) if to is OrderState.ASSIGNED or assign_to else None
     change = transition(
         order, to=to, who=principal.who, role=principal.role, why=why, at_ns=desk.clock.now_ns(), assign_to=institute
@@ -155,6 +162,13 @@ def record_event(
         ),
     )
     return event
+
+
+def _another_institutes(principal: Principal, order: WorkOrder) -> bool:
+    """Whether the work is another institute's: from the assignment on, unless that institute has declined."""
+    if order.assigned_to is None or order.state is OrderState.DECLINED:
+        return False
+    return principal.institute and principal.organization.id != order.assigned_to
 
 
 def _may_record(principal: Principal, kind: EventKind) -> None:

@@ -51,8 +51,8 @@ class Recipient:
 def deliver_alerts(records: Records, settings: AlertSettings, now_ns: int) -> Delivered:
     """Write an alert for each recipient of each new work order, then send what is due.
 
-    A work order is new while no alert about it has been written. Nothing is raised when a mail server or a webhook
-    fails: the failure is noted with the alert, and a later call tries again.
+    A work order is new while no alert about it has been written for its present owner. Nothing is raised when a mail
+    server or a webhook fails: the failure is noted with the alert, and a later call tries again.
 
     Args:
         records: orders, people, outbox and log.
@@ -106,8 +106,14 @@ def recipients(
 def _write_new(records: Records, settings: AlertSettings, now_ns: int) -> int:
     open_orders = records.orders.open_orders()
     # One query tells almost always; only an order that it does not name is looked up by itself.
-    told_of = {alert.work_order for alert in records.alerts.log(limit=8 * len(open_orders) + 100)}
-    new = [o for o in open_orders if o.id not in told_of and not records.alerts.of_order(o.id)]
+    told_of = {(a.work_order, a.organization) for a in records.alerts.log(limit=8 * len(open_orders) + 100)}
+    new = [
+        order
+        for order in open_orders
+        if (order.id, order.organization) not in told_of
+        # An order that came with its instrument is news to the new owner.
+        and all(alert.organization != order.organization for alert in records.alerts.of_order(order.id))
+    ]
     if not new:
         return 0
     organizations = {each.id: each for each in records.registry.organizations()}

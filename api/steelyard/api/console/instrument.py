@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -23,6 +23,7 @@ from steelyard.api.wording import DECISIONS, EVENTS, KINDS, REGIMES, STANDINGS, 
 from steelyard.calibration.verification.assessment import Assessment, Assumed, ErrorEstimate
 from steelyard.calibration.verification.events import EventPoint, VerificationEvent
 from steelyard.calibration.verification.regime import LegalStatus
+from steelyard.contracts.identifiers import OrganizationId
 from steelyard.contracts.registry import Channel
 from steelyard.storage.errors import StoreUnavailable
 
@@ -103,7 +104,11 @@ def instrument_page(request: Request, room: RoomHere, visit: Reading, instrument
     """Show one instrument."""
     item = room.desk.instrument(visit.principal, instrument)
     answer = room.pages.render(
-        request, "instrument.html", visit.principal, choices=visit.choices, i=_view(room.desk, room.pages, item)
+        request,
+        "instrument.html",
+        visit.principal,
+        choices=visit.choices,
+        i=_view(room.desk, room.pages, item, room.desk.sight(visit.principal)),
     )
     return visit.keep(request, answer)
 
@@ -150,7 +155,7 @@ def _chart_channel(desk: Desk, item: FleetItem) -> Channel | None:
     return next((channel for channel in channels if channel.id == main), None)
 
 
-def _view(desk: Desk, pages: Pages, item: FleetItem) -> InstrumentView:
+def _view(desk: Desk, pages: Pages, item: FleetItem, sight: Collection[OrganizationId]) -> InstrumentView:
     held, assessment = item.instrument, item.assessment
     estimate = assessment.estimate if assessment else None
     channels = desk.records.registry.channels_of(held.id)
@@ -189,6 +194,7 @@ def _view(desk: Desk, pages: Pages, item: FleetItem) -> InstrumentView:
                 raised=pages.time(order.raised_ns),
             )
             for order in reversed(desk.records.orders.orders_of(held.id))
+            if order.organization in sight
         ],
         plate=_plate(item, legal),
     )

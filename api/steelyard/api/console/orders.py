@@ -134,14 +134,15 @@ def orders_page(
     desk, now_ns = room.desk, room.desk.clock.now_ns()
     everything = desk.orders(visit.principal)
     found = [order for order in everything if state == "all" or order.open == (state == "open")]
-    instruments = {each.id: each for each in desk.records.registry.instruments()}
     owners = {each.id: each.name for each in desk.sight(visit.principal).values()}
+    # An instrument that went to somebody else is named by its id: its name is its owner's.
+    names = {each.id: each.name for each in desk.records.registry.instruments() if each.organization in owners}
     people = _people(desk)
     rows = [
         OrderRow(
             id=order.id,
             instrument=order.instrument,
-            instrument_name=instruments[order.instrument].name,
+            instrument_name=names.get(order.instrument, order.instrument),
             organization=owners[order.organization],
             trigger=TRIGGERS[order.trigger],
             state=STATES[order.state][0],
@@ -244,7 +245,8 @@ def _page(
 
 def _view(room: Room, visit: Visit, order: WorkOrder) -> OrderView:
     desk, pages, now_ns = room.desk, room.pages, room.desk.clock.now_ns()
-    item = desk.instrument(visit.principal, order.instrument)
+    owners = desk.sight(visit.principal)
+    held = desk.records.registry.instrument(order.instrument)
     people = _people(desk)
     trail = desk.records.audit.entries_of("work_order", order.id)
     steps = acts.allowed(visit.principal, order)
@@ -253,8 +255,8 @@ def _view(room: Room, visit: Visit, order: WorkOrder) -> OrderView:
         short=order.id,
         heading=TRIGGERS[order.trigger].meaning,
         instrument=order.instrument,
-        instrument_name=item.instrument.name,
-        organization=item.owner.name,
+        instrument_name=held.name if held is not None and held.organization in owners else order.instrument,
+        organization=owners[order.organization].name,
         trigger=TRIGGERS[order.trigger],
         reason=order.reason,
         evidence=_evidence(order.evidence, pages),
@@ -353,6 +355,8 @@ def _line(entry: AuditEntry, people: Mapping[str, str], pages: Pages) -> TrailLi
 def _what(entry: AuditEntry) -> str:
     if entry.action == "raise":
         return "Raised"
+    if entry.action == "hand_over":
+        return "Handed over with the instrument"
     if entry.action == "acknowledge":
         return "Acknowledged"
     if entry.action == "join_evidence":

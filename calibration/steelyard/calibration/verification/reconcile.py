@@ -75,7 +75,7 @@ def reconcile(
         evidence = finding.evidence
         open_order = next((one for one in orders if one.open and one.trigger is evidence.trigger), None)
         if open_order is None:
-            if not _settled(finding, orders):
+            if not _settled(finding, organization, orders):
                 raised.append(_new_order(legal, organization, finding, orders, at_ns, today))
         elif (why := _why_join(open_order, finding)) is not None:
             due_date = _joined_date(open_order, finding)
@@ -124,11 +124,13 @@ def _joined_date(order: WorkOrder, finding: Finding) -> date:
     return min(order.due_date, finding.due_date)
 
 
-def _settled(finding: Finding, orders: Sequence[WorkOrder]) -> bool:
+def _settled(finding: Finding, organization: OrganizationId, orders: Sequence[WorkOrder]) -> bool:
+    """Whether people of this owner have dealt with the cause: a former owner's word binds nobody."""
     ends = _SETTLED[finding.evidence.trigger]
     return any(
         order.state in ends
         and order.trigger is finding.evidence.trigger
+        and order.organization == organization
         and finding.evidence.cause in {order.cause, *(one.cause for one in order.evidence)}
         for order in orders
     )

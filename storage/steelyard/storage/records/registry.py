@@ -11,6 +11,7 @@ from sqlalchemy import insert, select, update
 from steelyard.calibration.verification.audit import AuditEntry
 from steelyard.calibration.verification.observations import ReferencePair
 from steelyard.calibration.verification.regime import LegalStatus
+from steelyard.calibration.verification.work_orders import TERMINAL
 from steelyard.contracts.keys import PublicKey
 from steelyard.contracts.registry import Channel, Gateway, Instrument, Organization
 from steelyard.storage.records import schema
@@ -138,6 +139,7 @@ def _apply(connection: Connection, registration: Registration, registrar: Regist
         yield from _put(connection, schema.gateway, to_row(gateway), registrar)
     for instrument in registration.instruments:
         yield from _put(connection, schema.instrument, to_row(instrument), registrar)
+        yield from _hand_over(connection, instrument, registrar)
     for channel in registration.channels:
         place = places[channel.instrument] = places.get(channel.instrument, -1) + 1
         yield from _put(connection, schema.channel, {**to_row(channel), "place": place}, registrar)
@@ -145,6 +147,34 @@ def _apply(connection: Connection, registration: Registration, registrar: Regist
         yield from _put(connection, schema.legal_status, to_row(legal_status), registrar)
     for pair in registration.reference_pairs:
         yield from _put(connection, schema.reference_pair, to_row(pair), registrar)
+
+
+def _hand_over(connection: Connection, instrument: Instrument, registrar: Registrar) -> Iterator[AuditEntry]:
+    """Open orders go with their instrument: what is to be done is its new owner's business. Ended ones stay."""
+    table = schema.work_order
+    foreign = (
+        (table.c.instrument == instrument.id)
+        & (table.c.organization != instrument.organization)
+        & table.c.state.not_in(sorted(TERMINAL))
+    )
+    for order, owner in connection.execute(select(table.c.id, table.c.organization).where(foreign)).all():
+        change = update(table).where(table.c.id == order)
+        connection.execute(
+            change.values(
+                organization=instrument.organization, updated_ns=registrar.at_ns, revision=table.c.revision + 1
+            )
+        )
+        yield AuditEntry(
+            at_ns=registrar.at_ns,
+            who=registrar.who,
+            role=registrar.role,
+            action="hand_over",
+            object_kind="work_order",
+            object_id=order,
+            old=owner,
+            new=instrument.organization,
+            why=registrar.why,
+        )
 
 
 def _put(connection: Connection, table: Table, new: dict[str, Any], registrar: Registrar) -> Iterator[AuditEntry]:
