@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import msgspec
 import pytest
-from api.stage import DEVICES, NOW_NS, PEOPLE, assessment_of
+from api.stage import DEVICES, NOW_NS, PEOPLE, TODAY, assessment_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -114,7 +114,7 @@ def test_a_hostile_name_does_not_break_an_e_mail(stage):
     instrument = replace(stage.records.registry.instrument("pt-h-02"), name="Line\r\nBcc: all@example.org")
     owner = stage.records.registry.organization("hengyuan")
     about = messages.Subject(order=order, instrument=instrument, owner=owner)
-    text = messages.email(about, "https://c.example", NOW_NS)
+    text = messages.email(about, "https://c.example", TODAY)
     assert "\n" not in text.subject
     assert "\r" not in text.subject
     told = json.loads(messages.webhook(about, "https://c.example").body)

@@ -11,9 +11,9 @@ from datetime import date
 
 from steelyard.api.desk import Desk
 from steelyard.api.errors import Forbidden, Invalid
-from steelyard.api.instants import to_date
 from steelyard.api.principals import Principal, require_writer
 from steelyard.calibration.verification.audit import AuditEntry
+from steelyard.calibration.verification.certificates import require_plausible_date
 from steelyard.calibration.verification.events import Decision, EventKind, EventPoint, VerificationEvent
 from steelyard.calibration.verification.roles import Role
 from steelyard.calibration.verification.work_orders import (
@@ -114,14 +114,14 @@ def record_event(
     Raises:
         Missing: no such instrument in sight.
         Forbidden: not for this role.
-        Invalid: the date lies in the future, or a point's unit is not the instrument's.
+        Invalid: the date lies in the future by the legal date, or a point's unit is not the instrument's.
     """
     require_writer(principal)
     instrument = desk.instrument(principal, name).instrument
     _may_record(principal, kind)
     now_ns = desk.clock.now_ns()
-    # A legal date is local: by UTC it may be tomorrow already (UTC+14 at most).
-    if (completed - to_date(now_ns)).days > 1:
+    require_plausible_date(completed)
+    if completed > desk.today():
         raise Invalid(
             "An event is recorded when it is completed.",
             field="completed",

@@ -75,7 +75,7 @@ def create_app(
         SettingsError: a setting cannot be used.
     """
     networks = settings.networks()
-    desk = Desk(records, readings, ledger, clock)
+    desk = Desk(records, readings, ledger, clock, settings.utc_offset_minutes)
     room = Room(
         settings=settings,
         desk=desk,

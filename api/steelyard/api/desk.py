@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import date
 
 from steelyard.api.errors import Forbidden, Missing
 from steelyard.api.instants import DAY_NS
 from steelyard.api.principals import Principal, visible
 from steelyard.api.wording import GROUP_OF
 from steelyard.calibration.verification.assessment import Assessment
+from steelyard.calibration.verification.due_date import legal_date
 from steelyard.calibration.verification.work_orders import WorkOrder
 from steelyard.contracts.clock import Clock
 from steelyard.contracts.errors import IdentifierError
@@ -50,11 +52,23 @@ class GatewayItem:
 class Desk:
     """The stores, seen by somebody."""
 
-    def __init__(self, records: Records, readings: ReadingsStore, ledger: LedgerReader | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        records: Records,
+        readings: ReadingsStore,
+        ledger: LedgerReader | None,
+        clock: Clock,
+        utc_offset_minutes: int,
+    ) -> None:
+        self._utc_offset_minutes = utc_offset_minutes
         self.records = records
         self.readings = readings
         self.ledger = ledger
         self.clock = clock
+
+    def today(self) -> date:
+        """Return the legal date, by which what is due is counted."""
+        return legal_date(self.clock.now_ns(), self._utc_offset_minutes)
 
     def sight(self, principal: Principal) -> dict[OrganizationId, Organization]:
         """Return the organizations whose things the principal may see."""

@@ -27,11 +27,6 @@ def to_ns(instant: datetime) -> int:
     return (since.days * 86_400 + since.seconds) * NS + since.microseconds * 1000
 
 
-def to_date(t_ns: int) -> date:
-    """Return the UTC calendar day of an instant."""
-    return to_datetime(t_ns).date()
-
-
 def rfc3339(t_ns: int) -> str:
     """Return an instant as RFC 3339 text in UTC with microseconds."""
     return to_datetime(t_ns).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -54,14 +49,9 @@ def ago(t_ns: int, now_ns: int) -> str:
     return f"{seconds} seconds ago"
 
 
-def days_until(day: date, now_ns: int) -> int:
-    """Return the whole days from today (UTC) to `day`; negative when it has passed."""
-    return (day - to_date(now_ns)).days
-
-
-def in_days(day: date, now_ns: int) -> str:
+def in_days(day: date, today: date) -> str:
     """Return a date's distance from today in words: days up to three months, then months, then years."""
-    days = days_until(day, now_ns)
+    days = (day - today).days
     if abs(days) > 90:
         far = f"{abs(days) / 30.4375:.0f} months" if abs(days) < 730 else f"{abs(days) / 365.25:.0f} years"
         return f"in {far}" if days > 0 else f"{far} ago"

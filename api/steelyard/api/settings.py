@@ -13,8 +13,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from steelyard.api.errors import SettingsError
+from steelyard.calibration.settings import CalibrationSettings
 from steelyard.contracts.errors import ContractError
 from steelyard.contracts.toml import convert
+
+LEGAL_OFFSET_MINUTES = CalibrationSettings().utc_offset_minutes
 
 
 class ApiSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,6 +35,8 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """How long a person stays signed in."""
     time_zone: str = "UTC"
     """IANA name of the zone in which the console shows times (the interface always speaks UTC)."""
+    utc_offset_minutes: int = LEGAL_OFFSET_MINUTES
+    """Legal time minus UTC, by which dates are counted; that of the table `[calibration]` if left out."""
     metrics_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     """Networks that may read /metrics without a key; an institute's key may read it from anywhere."""
 
@@ -132,6 +137,8 @@ class AlertSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """After so many failed attempts a message is given up (and stays in the log as failed)."""
     public_url: str = "http://127.0.0.1:8080"
     """How people reach the console; links in alerts begin with it."""
+    utc_offset_minutes: int = LEGAL_OFFSET_MINUTES
+    """Legal time minus UTC, by which dates are counted; that of the table `[calibration]` if left out."""
 
 
 def parse_settings(tables: dict[str, Any], source: str) -> tuple[ApiSettings, AlertSettings]:
@@ -140,10 +147,11 @@ def parse_settings(tables: dict[str, Any], source: str) -> tuple[ApiSettings, Al
     Raises:
         SettingsError: naming the file, the key, its value and what to do.
     """
+    offset = {"utc_offset_minutes": tables.get("calibration", {}).get("utc_offset_minutes", LEGAL_OFFSET_MINUTES)}
     try:
-        api = convert(tables.get("api", {}), ApiSettings, f"{source} [api]")
+        api = convert({**offset, **tables.get("api", {})}, ApiSettings, f"{source} [api]")
         alerts = convert(
-            {"public_url": api.public_url, **tables.get("alerts", {})}, AlertSettings, f"{source} [alerts]"
+            {**offset, "public_url": api.public_url, **tables.get("alerts", {})}, AlertSettings, f"{source} [alerts]"
         )
     except ContractError as cause:
         raise SettingsError(str(cause), field=cause.field, value=str(cause.value), remedy=cause.remedy) from cause

@@ -20,6 +20,7 @@ from steelyard.api.alerts.messages import Medium, Subject, shown_recipient
 from steelyard.api.alerts.schedule import next_attempt_ns
 from steelyard.api.errors import DeliveryFailed
 from steelyard.api.settings import AlertSettings, WebhookSettings
+from steelyard.calibration.verification.due_date import legal_date
 from steelyard.calibration.verification.roles import Role
 from steelyard.contracts.registry import OrganizationKind
 from steelyard.storage.records import Account, Alert, Records
@@ -131,7 +132,7 @@ def _write_new(records: Records, settings: AlertSettings, now_ns: int) -> int:
 
 def _alert(about: Subject, recipient: Recipient, settings: AlertSettings, now_ns: int) -> Alert:
     if recipient.medium is Medium.EMAIL:
-        text = messages.email(about, settings.public_url, now_ns)
+        text = messages.email(about, settings.public_url, legal_date(now_ns, settings.utc_offset_minutes))
     else:
         text = messages.webhook(about, settings.public_url)
     same = f"{about.order.id}\n{recipient.medium}\n{recipient.address}".encode()

@@ -75,7 +75,7 @@ def order_url(order_id: str, public_url: str) -> str:
     return f"{public_url.rstrip('/')}/work-orders/{order_id}"
 
 
-def email(about: Subject, public_url: str, now_ns: int) -> Text:
+def email(about: Subject, public_url: str, today: date) -> Text:
     """Return the e-mail that tells of a new work order."""
     order, instrument = about.order, about.instrument
     kind = TRIGGERS[order.trigger]
@@ -85,7 +85,7 @@ def email(about: Subject, public_url: str, now_ns: int) -> Text:
         f"Instrument:  {instrument.name} ({instrument.id})",
         f"Where:       {instrument.location}, {about.owner.name}",
         f"Serial no.:  {instrument.serial}",
-        f"Verify by:   {_due(order.due_date, now_ns)}",
+        f"Verify by:   {_due(order.due_date, today)}",
         "",
         "Why:",
         order.reason,
@@ -135,5 +135,5 @@ def webhook(about: Subject, public_url: str) -> Text:
     return Text(subject=subject_line(about), body=msgspec.json.encode(notice).decode())
 
 
-def _due(day: date | None, now_ns: int) -> str:
-    return f"{day.isoformat()} ({in_days(day, now_ns)})" if day else "no date is set"
+def _due(day: date | None, today: date) -> str:
+    return f"{day.isoformat()} ({in_days(day, today)})" if day else "no date is set"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -16,7 +17,7 @@ from steelyard.api.console.reader import Reading
 from steelyard.api.desk import Desk, FleetItem
 from steelyard.api.errors import Missing
 from steelyard.api.figures import percent, significant, symbol, value_with_uncertainty, with_unit
-from steelyard.api.instants import DAY_NS, days_until, in_days
+from steelyard.api.instants import DAY_NS, in_days
 from steelyard.api.live import LiveReading, main_channel, read_live
 from steelyard.api.room import RoomHere
 from steelyard.api.wording import DECISIONS, EVENTS, KINDS, REGIMES, STANDINGS, STATES, TRIGGERS, Standing, channel_name
@@ -179,7 +180,7 @@ def _view(desk: Desk, pages: Pages, item: FleetItem, sight: Collection[Organizat
         open_order=item.orders[0].id if item.orders else None,
         live=live,
         no_live=no_live,
-        due=_due(assessment, legal, events, desk.clock.now_ns()),
+        due=_due(assessment, legal, events, desk.today()),
         assessed=estimate is not None,
         error_sentence=_error_sentence(estimate) if estimate else "",
         facts=_facts(assessment, estimate, pages) if assessment and estimate else [],
@@ -201,7 +202,7 @@ def _view(desk: Desk, pages: Pages, item: FleetItem, sight: Collection[Organizat
 
 
 def _due(
-    assessment: Assessment | None, legal: LegalStatus | None, events: Sequence[VerificationEvent], now_ns: int
+    assessment: Assessment | None, legal: LegalStatus | None, events: Sequence[VerificationEvent], today: date
 ) -> Due:
     if assessment is None:
         return Due(date="", in_words="", because="It has not been assessed yet.", facts=[])
@@ -219,10 +220,12 @@ def _due(
     due = assessment.due_date
     if due is None:
         return Due(date="", in_words="", because=assessment.reason, facts=facts)
-    late = days_until(due, now_ns) < 0
+    # As the assessment has it: on the day itself the certificate holds no more; a date by evidence alone is no law.
+    demanded = assessment.statutory_due
+    late = today >= max(due, demanded) if demanded is not None else today > due
     return Due(
         date=due.isoformat(),
-        in_words=f"{in_days(due, now_ns)}{', overdue' if late else ''}",
+        in_words=f"{in_days(due, today)}{', overdue' if late else ''}",
         because=_because(assessment, mandatory=mandatory),
         facts=facts,
     )

@@ -131,7 +131,7 @@ def orders_page(
     state: Annotated[Literal["open", "ended", "all"], Query()] = "open",
 ) -> Response:
     """List the work orders."""
-    desk, now_ns = room.desk, room.desk.clock.now_ns()
+    desk, today = room.desk, room.desk.today()
     everything = desk.orders(visit.principal)
     found = [order for order in everything if state == "all" or order.open == (state == "open")]
     owners = {each.id: each.name for each in desk.sight(visit.principal).values()}
@@ -148,7 +148,7 @@ def orders_page(
             state=STATES[order.state][0],
             acknowledged=_acknowledged(order, people, room.pages),
             due_date=order.due_date.isoformat() if order.due_date else "No date",
-            due_in=in_days(order.due_date, now_ns) if order.due_date and order.open else "",
+            due_in=in_days(order.due_date, today) if order.due_date and order.open else "",
             reason=order.reason,
             raised=room.pages.time(order.raised_ns),
         )
@@ -244,7 +244,7 @@ def _page(
 
 
 def _view(room: Room, visit: Visit, order: WorkOrder) -> OrderView:
-    desk, pages, now_ns = room.desk, room.pages, room.desk.clock.now_ns()
+    desk, pages, today = room.desk, room.pages, room.desk.today()
     owners = desk.sight(visit.principal)
     held = desk.records.registry.instrument(order.instrument)
     people = _people(desk)
@@ -263,7 +263,7 @@ def _view(room: Room, visit: Visit, order: WorkOrder) -> OrderView:
         state=STATES[order.state][0],
         state_meaning=STATES[order.state][1],
         due_date=order.due_date.isoformat() if order.due_date else "No date",
-        due_in=in_days(order.due_date, now_ns) if order.due_date and order.open else "",
+        due_in=in_days(order.due_date, today) if order.due_date and order.open else "",
         raised=pages.time(order.raised_ns),
         acknowledged=_acknowledged(order, people, pages),
         may_acknowledge=acts.may_acknowledge(visit.principal, order),

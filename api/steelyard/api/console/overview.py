@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -71,7 +72,7 @@ def overview(
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Response:
     """Show the fleet: counts, and a table ordered by urgency."""
-    now_ns = room.desk.clock.now_ns()
+    now_ns, today = room.desk.clock.now_ns(), room.desk.today()
     fleet = room.desk.fleet(visit.principal)
     words = q.lower().split()
     found = [item for item in fleet if _fits(item, words)]
@@ -91,7 +92,7 @@ def overview(
         counts=_counts(found, q, status),
         query=q,
         filtered=filtered,
-        rows=[_row(item, now_ns, foreign=foreign) for item in part],
+        rows=[_row(item, today, foreign=foreign) for item in part],
         caption=_caption(len(shown), len(fleet), filtered=filtered),
         page=page,
         pages=pages,
@@ -160,7 +161,7 @@ def _why(item: FleetItem) -> str:
     return "Nothing has to be done." if GROUPS[_group(item)].key == "valid" else assessment.reason
 
 
-def _row(item: FleetItem, now_ns: int, *, foreign: bool) -> Row:
+def _row(item: FleetItem, today: date, *, foreign: bool) -> Row:
     held, assessment = item.instrument, item.assessment
     estimate = assessment.estimate if assessment else None
     due = assessment.due_date if assessment else None
@@ -175,7 +176,7 @@ def _row(item: FleetItem, now_ns: int, *, foreign: bool) -> Row:
         probability=percent(estimate.probability_out_of_tolerance) if estimate else "Not known yet",
         risky=bool(estimate and estimate.probability_out_of_tolerance > RISKY),
         due_date=due.isoformat() if due else "No date",
-        due_in=in_days(due, now_ns) if due else "",
+        due_in=in_days(due, today) if due else "",
         why=_why(item),
         order=item.orders[0].id if item.orders else None,
     )
