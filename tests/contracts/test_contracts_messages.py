@@ -8,7 +8,7 @@ from steelyard.contracts import topics
 from steelyard.contracts.errors import ReceiptError, StatusError, TopicError
 from steelyard.contracts.frame import MAX_SEQ
 from steelyard.contracts.identifiers import GRAMMAR
-from steelyard.contracts.receipt import Receipt, decode_receipt, encode_receipt
+from steelyard.contracts.receipt import MAX_RUNS, Receipt, decode_receipt, encode_receipt
 from steelyard.contracts.status import GatewayStatus, decode_status, encode_status
 from steelyard.contracts.topics import Access, Party, TopicKind
 
@@ -20,6 +20,31 @@ ROOT = "0123456789abcdef" * 4
 def test_a_receipt_survives_its_encoding(gateway: str, boot: str, upto: int, size: int) -> None:
     receipt = Receipt(gateway=gateway, boot=boot, contiguous_upto=upto, ledger_size=size, root=ROOT)
     assert decode_receipt(encode_receipt(receipt)) == receipt
+    assert b"beyond" not in encode_receipt(receipt), "without a gap there is nothing to say"
+
+
+def test_a_receipt_names_what_arrived_beyond_a_gap() -> None:
+    receipt = Receipt(
+        gateway="gw-1", boot="b", contiguous_upto=5, ledger_size=9, root=ROOT, beyond=((7, 7), (9, MAX_SEQ))
+    )
+    assert decode_receipt(encode_receipt(receipt)) == receipt
+
+
+@pytest.mark.parametrize(
+    "beyond",
+    [
+        ((6, 7),),
+        ((5, 9),),
+        ((9, 8),),
+        ((8, 9), (10, 11)),
+        ((20, 21), (8, 9)),
+        ((7, MAX_SEQ + 1),),
+        tuple((seq, seq) for seq in range(7, 7 + 2 * MAX_RUNS + 2, 2)),
+    ],
+)
+def test_runs_that_touch_overlap_or_are_too_many_are_refused(beyond: tuple[tuple[int, int], ...]) -> None:
+    with pytest.raises(ReceiptError, match="beyond"):
+        encode_receipt(Receipt(gateway="gw-1", boot="b", contiguous_upto=5, ledger_size=9, root=ROOT, beyond=beyond))
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,7 @@ class Consumer:
     client_id: str = "consumer"
     give_receipts: bool = True
     key: SigningKey = INGEST_KEY
+    forgetful: bool = False
     frames: dict[tuple[str, int], bytes] = field(default_factory=dict)
     order: list[tuple[str, int]] = field(default_factory=list)
     altered: list[tuple[str, int]] = field(default_factory=list)
@@ -212,10 +213,31 @@ class Consumer:
             last += 1
         self.upto[frame.boot] = last
         if self.give_receipts:
-            self.send_receipt(frame.boot, last)
+            self.send_receipt(frame.boot, last, beyond=self._beyond(frame.boot, last))
 
-    def send_receipt(self, boot: str, upto: int, *, gateway: str = "gw", key: SigningKey | None = None) -> None:
-        receipt = Receipt(gateway=gateway, boot=boot, contiguous_upto=upto, ledger_size=upto, root="0" * 64)
+    def _beyond(self, boot: str, upto: int) -> tuple[tuple[int, int], ...]:
+        """What came after a gap, as one run."""
+        later = [seq for each, seq in self.frames if each == boot and seq > upto + 1] if self.forgetful else []
+        return ((min(later), max(later)),) if later else ()
+
+    def forget(self, boot: str, above: int) -> None:
+        """As an ingest whose ledger was restored from a backup."""
+        self.frames = {(each, seq): kept for (each, seq), kept in self.frames.items() if each != boot or seq <= above}
+        self.upto[boot] = above
+        self.forgetful = True
+
+    def send_receipt(
+        self,
+        boot: str,
+        upto: int,
+        *,
+        gateway: str = "gw",
+        key: SigningKey | None = None,
+        beyond: tuple[tuple[int, int], ...] = (),
+    ) -> None:
+        receipt = Receipt(
+            gateway=gateway, boot=boot, contiguous_upto=upto, ledger_size=upto, root="0" * 64, beyond=beyond
+        )
         self.client.publish(receipt_topic("org", "gw"), sign1(encode_receipt(receipt), key or self.key))
 
     def decoded(self) -> list[object]:

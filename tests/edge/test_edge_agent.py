@@ -219,6 +219,33 @@ def test_a_receipt_that_is_forged_foreign_or_too_far_is_ignored(
     spool.close()
 
 
+def test_frames_that_an_older_ledger_has_lost_hold_back_no_others(
+    mosquitto: object,
+    counting: object,
+    consumer_factory: Callable[..., object],
+    gateway_directory: Callable[..., Path],
+    start_gateway: Callable[..., object],
+    wait_until: Callable[..., None],
+) -> None:
+    """A ledger restored from a backup lacks what its gateways have forgotten on its word."""
+    consumer = consumer_factory(mosquitto.port)
+    path = gateway_directory(broker_port=mosquitto.port, instruments=[("i1", "made.toml", counting.port)])
+    gateway = start_gateway(path)
+    wait_until(lambda: len(consumer.frames) >= 20)
+    boot = consumer.order[0][0]
+    consumer.go()
+    consumer.forget(boot, 5)
+    consumer.come()
+    wait_until(lambda: len(consumer.frames) >= 40)
+    gateway.stop()
+    missing = [seq for _, seq in consumer.gaps()]
+    assert missing
+    assert missing == list(range(6, 6 + len(missing))), "one gap, that of the ledger"
+    spool = spooled(path.parent)
+    assert spool.frames == 0
+    spool.close()
+
+
 def test_a_full_spool_stops_measuring_and_the_gap_is_recorded(
     mosquitto: object,
     counting: object,
@@ -445,7 +472,7 @@ def test_without_receipts_frames_are_sent_again_and_it_is_said_once(
     gateway.stop()
     assert consumer.altered == []
     assert consumer.gaps() == []
-    assert sum("no receipts" in line for line in lines()) == 1
+    assert sum("no receipt for frame 1 of boot 1" in line for line in lines()) == 1
 
 
 def test_a_tls_file_that_is_missing_ends_at_once_and_leaves_the_spool_free(

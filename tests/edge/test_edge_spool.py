@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from steelyard.edge import spool as spool_module
 from steelyard.edge.errors import SpoolError, SpoolFull, SpoolInUse, SpoolUnsafe
-from steelyard.edge.frames import FrameNumber, SignedFrame
+from steelyard.edge.frames import FrameNumber, FrameSpan, SignedFrame
 from steelyard.edge.spool import Gap, Spool, SpoolLimits
 from steelyard.edge.window import NOTHING
 
@@ -108,7 +108,7 @@ def test_frames_of_an_older_boot_come_first(open_spool: Callable[..., Spool]) ->
 def test_forgetting_is_for_one_boot_up_to_one_number(open_spool: Callable[..., Spool]) -> None:
     spool = open_spool()
     spool.apply([frame(boot, seq) for boot in (1, 2, 3) for seq in (1, 2, 3)], [])
-    spool.apply([], [FrameNumber(boot=2, seq=2)])
+    spool.apply([], [FrameSpan(boot=2, first=1, last=2)])
     assert everything(spool) == [frame(b, s) for b in (1, 2, 3) for s in (1, 2, 3) if (b, s) not in ((2, 1), (2, 2))]
     assert spool.frames == 7
 
@@ -143,7 +143,7 @@ def test_a_full_spool_stores_nothing_and_still_forgets(
     with pytest.raises(SpoolFull, match=cause):
         spool.apply([frame(1, 4)], [])
     assert len(everything(spool)) == 3
-    spool.apply([], [FrameNumber(boot=1, seq=2)])
+    spool.apply([], [FrameSpan(boot=1, first=1, last=2)])
     assert spool.roomy
     spool.apply([frame(1, 4)], [])
     assert everything(spool) == [frame(1, 3), frame(1, 4)]
@@ -190,9 +190,17 @@ def test_a_full_disk_frees_the_ballast_so_that_forgetting_works(
         spool.apply([frame(1, seq, 4000) for seq in range(2, 30)], [])
     assert not (tmp_path / "spool.db.ballast").exists()
     assert everything(spool) == [frame(1, 1, 2000)]
-    spool.apply([], [FrameNumber(boot=1, seq=1)])
+    spool.apply([], [FrameSpan(boot=1, first=1, last=1)])
     assert spool.roomy
     assert (tmp_path / "spool.db.ballast").exists()
+
+
+def test_only_the_frames_of_a_span_are_forgotten(open_spool: Callable[..., Spool]) -> None:
+    spool = open_spool()
+    spool.apply([frame(1, seq, 50) for seq in range(1, 11)], [])
+    spool.apply([], [FrameSpan(boot=1, first=1, last=2), FrameSpan(boot=1, first=5, last=9)])
+    assert [each.seq for each in everything(spool)] == [3, 4, 10]
+    assert (spool.frames, spool.bytes) == (3, 150)
 
 
 def test_a_spool_that_filled_the_disk_itself_has_room_again_once_it_has_forgotten(
@@ -206,7 +214,7 @@ def test_a_spool_that_filled_the_disk_itself_has_room_again_once_it_has_forgotte
     assert not spool.roomy
     with pytest.raises(SpoolFull, match=r"100000 bytes are free on the disk, spool\.min_free_bytes is 500000"):
         spool.apply([frame(1, 301)], [])
-    spool.apply([], [FrameNumber(boot=1, seq=300)])
+    spool.apply([], [FrameSpan(boot=1, first=1, last=300)])
     assert spool.roomy
     spool._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     size = (tmp_path / "spool.db").stat().st_size
@@ -344,7 +352,7 @@ class SpoolModel(RuleBasedStateMachine):
     @rule(data=st.data())
     def forget(self, data: st.DataObject) -> None:
         boot, seq = data.draw(st.sampled_from(sorted(self.kept)))
-        self.spool.apply([], [FrameNumber(boot=boot, seq=seq)])
+        self.spool.apply([], [FrameSpan(boot=boot, first=1, last=seq)])
         self.kept = {key: value for key, value in self.kept.items() if key[0] != boot or key[1] > seq}
 
     @invariant()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from steelyard.edge.frames import FrameNumber, SignedFrame
+from steelyard.edge.frames import FrameSpan, SignedFrame
 from steelyard.edge.spool import Gap, Spool, SpoolLimits
 from steelyard.edge.spooler import ReadOrder, Spooler
 from steelyard.edge.window import NOTHING
@@ -84,7 +84,7 @@ def test_without_room_frames_wait_and_are_stored_when_there_is_some(
     wait_until(lambda: heard.full)
     assert "spool.max_frames is 10" in heard.full[0]
     wait_until(lambda: len(heard.stored) == 10)
-    spooler.forget(FrameNumber(boot=1, seq=5))
+    spooler.forget([FrameSpan(boot=1, first=1, last=5)])
     wait_until(lambda: heard.full[-1] is None)
     assert heard.stored == list(range(1, 13))
     assert len(heard.full) == 2

@@ -1,10 +1,12 @@
 """Sending: in order, bounded, again when no receipt comes; nothing is left behind, whatever is lost on the way."""
 
+from collections.abc import Iterator
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from steelyard.edge.frames import FrameNumber, SignedFrame
+from steelyard.edge.frames import FrameNumber, FrameSpan, SignedFrame
 from steelyard.edge.outbox import MAX_FRESH, Outbox
 from steelyard.edge.window import NOTHING, SendWindow, WindowLimits
 
@@ -19,13 +21,17 @@ def number(seq: int, boot: int = 1) -> FrameNumber:
     return FrameNumber(boot=boot, seq=seq)
 
 
+def upto(last: int, boot: int = 1, first: int = 1) -> FrameSpan:
+    return FrameSpan(boot=boot, first=first, last=last)
+
+
 def test_what_is_under_way_is_bounded_in_frames_and_bytes() -> None:
     window = SendWindow(WindowLimits(max_frames=3, max_bytes=100))
     for seq in (1, 2, 3):
         assert window.has_room
         window.sent(frame(seq), 0)
     assert not window.has_room
-    window.receipted(number(2), 0)
+    window.receipted(upto(2), 0)
     assert window.has_room
     window.sent(frame(4, size=200), 0)
     assert not window.has_room
@@ -50,7 +56,7 @@ def test_a_receipt_restores_patience() -> None:
     assert window.overdue(5 * S)
     for seq in (1, 2):
         window.sent(frame(seq), 6 * S)
-    window.receipted(number(1), 7 * S)
+    window.receipted(upto(1), 7 * S)
     assert window.resend_at_ns() == 12 * S
 
 
@@ -59,7 +65,7 @@ def test_a_receipt_that_comes_after_going_back_is_not_sent_again() -> None:
     for seq in (1, 2, 3):
         window.sent(frame(seq), 0)
     window.go_back()
-    window.receipted(number(2), 0)
+    window.receipted(upto(2), 0)
     assert window.cursor == number(2)
 
 
@@ -68,11 +74,21 @@ def test_a_receipt_of_another_boot_moves_only_that_boot() -> None:
     window.sent(frame(7, boot=1), 0)
     window.sent(frame(1, boot=2), 0)
     window.sent(frame(2, boot=2), 0)
-    assert window.receipted(number(1, boot=2), 0) == 1
+    assert window.receipted(upto(1, boot=2), 0) == 1
     assert window.frames == 2
-    assert window.receipted(number(9, boot=1), 0) == 1
+    assert window.receipted(upto(9, boot=1), 0) == 1
     window.go_back()
     assert window.cursor == number(1, boot=2)
+
+
+def test_frames_that_arrived_beyond_a_gap_make_room_and_are_not_sent_again() -> None:
+    window = SendWindow(WindowLimits(max_frames=4, resend_after_ns=5 * S))
+    for seq in (3, 4, 5, 6):
+        window.sent(frame(seq), 0)
+    assert window.receipted(upto(6, first=4), 4 * S) == 3
+    assert window.has_room
+    assert window.overdue(5 * S), "that others arrived is no reason to wait longer for the oldest"
+    assert window.cursor == number(2)
 
 
 def test_live_frames_go_out_from_memory() -> None:
@@ -108,6 +124,15 @@ def test_a_read_ordered_before_going_back_is_ignored() -> None:
     assert outbox.peek() == frame(1)
 
 
+def spans_of(arrived: set[int], boot: int) -> Iterator[FrameSpan]:
+    """The runs of `arrived`."""
+    for first in sorted(seq for seq in arrived if seq - 1 not in arrived):
+        last = first
+        while last + 1 in arrived:
+            last += 1
+        yield upto(last, boot, first)
+
+
 class Sending(RuleBasedStateMachine):
     """A spool, a sender and an ingest, with a network between them that loses what it likes.
 
@@ -122,7 +147,8 @@ class Sending(RuleBasedStateMachine):
         self.boot = 0
         self.spool: list[SignedFrame] = []
         self.ever: list[SignedFrame] = []
-        self.ledger: dict[int, int] = {}
+        self.ledger: dict[int, set[int]] = {}
+        self.gone: set[FrameNumber] = set()
         self.reads: list[tuple[int, FrameNumber]] = []
         self.restart()
 
@@ -134,7 +160,7 @@ class Sending(RuleBasedStateMachine):
         self.window = SendWindow(self.limits)
         self.outbox = Outbox(self.window)
         self.reads = []
-        self.receipts: list[FrameNumber] = []
+        self.receipts: list[list[FrameSpan]] = []
 
     @rule(count=st.integers(1, 4))
     def store(self, count: int) -> None:
@@ -176,19 +202,35 @@ class Sending(RuleBasedStateMachine):
         self.outbox.pop()
         self.window.sent(each, self.now)
         if arrives:
-            last = self.ledger.get(each.boot, 0)
-            if each.seq == last + 1:
-                self.ledger[each.boot] = each.seq
-            self.receipts.append(number(self.ledger.get(each.boot, 0), each.boot))
+            arrived = self.ledger.setdefault(each.boot, set())
+            arrived.add(each.seq)
+            self.receipts.append(list(spans_of(arrived, each.boot)))
+
+    @precondition(lambda self: hasattr(self, "ledger") and self.ledger)
+    @rule(data=st.data())
+    def the_ledger_is_restored_from_a_backup(self, data: st.DataObject) -> None:
+        """What it had confirmed since then is gone for ever, and must not hold back anything else."""
+        boot = data.draw(st.sampled_from(sorted(self.ledger)))
+        arrived = self.ledger[boot]
+        kept_upto = data.draw(st.integers(0, max(arrived, default=0)))
+        lost = {seq for seq in arrived if seq > kept_upto}
+        arrived -= lost
+        waiting = {each.number for each in self.spool}
+        self.gone |= {number(seq, boot) for seq in lost} - waiting
+        self.receipts.clear()
 
     @precondition(lambda self: self.receipts)
     @rule(arrives=st.booleans(), data=st.data())
     def receipt(self, arrives: bool, data: st.DataObject) -> None:
         """Lost, or arriving in any order."""
-        upto = self.receipts.pop(data.draw(st.integers(0, len(self.receipts) - 1)))
-        if arrives and upto.seq:
-            self.window.receipted(upto, self.now)
-            self.spool = [each for each in self.spool if each.boot != upto.boot or each.number > upto]
+        spans = self.receipts.pop(data.draw(st.integers(0, len(self.receipts) - 1)))
+        if arrives:
+            self.believe(spans)
+
+    def believe(self, spans: list[FrameSpan]) -> None:
+        for span in spans:
+            self.window.receipted(span, self.now)
+            self.spool = [each for each in self.spool if each.number not in span]
 
     @rule(seconds=st.integers(1, 5))
     def time_passes(self, seconds: int) -> None:
@@ -201,7 +243,10 @@ class Sending(RuleBasedStateMachine):
         if not hasattr(self, "ever"):
             return
         for each in self.ever:
-            assert each in self.spool or each.seq <= self.ledger.get(each.boot, 0)
+            assert each in self.spool or self.is_in_the_ledger(each) or each.number in self.gone
+
+    def is_in_the_ledger(self, each: SignedFrame) -> bool:
+        return each.seq in self.ledger.get(each.boot, ())
 
     @invariant()
     def the_window_is_bounded(self) -> None:
@@ -218,14 +263,12 @@ class Sending(RuleBasedStateMachine):
             while self.reads:
                 self.spool_answers(3)
             while self.receipts:
-                upto = self.receipts.pop(0)
-                self.window.receipted(upto, self.now)
-                self.spool = [each for each in self.spool if each.boot != upto.boot or each.number > upto]
+                self.believe(self.receipts.pop(0))
             self.time_passes(1)
             if not self.spool:
                 break
         assert self.spool == []
-        assert all(each.seq <= self.ledger[each.boot] for each in self.ever)
+        assert all(self.is_in_the_ledger(each) or each.number in self.gone for each in self.ever)
 
 
 Sending.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)

@@ -12,7 +12,7 @@ from steelyard.broker_config.client import Message
 from steelyard.contracts.clock import SystemClock
 from steelyard.contracts.frame import MAX_FRAME_BYTES
 from steelyard.contracts.identifiers import BootId, GatewayId
-from steelyard.contracts.receipt import Receipt
+from steelyard.contracts.receipt import MAX_RUNS, Receipt
 from steelyard.contracts.topics import frame_topic, status_topic
 from steelyard.ingest.health import HealthBook
 from steelyard.ingest.intake import Intake
@@ -140,11 +140,21 @@ def test_t4_another_content_under_the_same_number_is_an_incident_and_both_are_ke
 
 def test_a_gap_is_recorded_and_the_receipt_stops_before_it(bench: Bench) -> None:
     bench.take(*bench.frames(1, 2, 5, 6))
-    assert [receipt.contiguous_upto for receipt in bench.pay()] == [2]
+    (receipt,) = bench.pay()
+    assert (receipt.contiguous_upto, receipt.beyond) == (2, ((5, 6),))
     assert bench.ledger.gaps() == [Gap(gateway=GATEWAY, boot=BOOT, first=3, last=4)]
     bench.take(*bench.frames(4, 3))
-    assert [receipt.contiguous_upto for receipt in bench.pay()] == [6]
+    (receipt,) = bench.pay()
+    assert (receipt.contiguous_upto, receipt.beyond) == (6, ())
     assert bench.ledger.gaps() == []
+
+
+def test_a_receipt_names_the_newest_of_very_many_runs(bench: Bench) -> None:
+    bench.take(*bench.frames(*range(2, 2 * MAX_RUNS + 20, 2)))
+    (receipt,) = bench.pay()
+    newest = range(2 * MAX_RUNS + 18, 18, -2)
+    assert (receipt.contiguous_upto, receipt.beyond) == (0, tuple((seq, seq) for seq in reversed(newest)))
+    assert len(bench.sent[0][1]) < 8192
 
 
 def test_frames_in_any_order_end_up_the_same(bench: Bench) -> None:

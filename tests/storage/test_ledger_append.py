@@ -108,6 +108,10 @@ def test_a_late_frame_closes_the_gap(ledger: Ledger) -> None:
     ledger.append([entry(1), entry(3), entry(4), entry(7)])
     assert ledger.contiguous_upto(GW, BOOT) == 1
     assert [(gap.first, gap.last) for gap in ledger.gaps()] == [(2, 2), (5, 6)]
+    assert ledger.beyond(GW, BOOT, 9) == [(3, 4), (7, 7)]
+    with LedgerReader(ledger.path) as reader:
+        assert reader.beyond(GW, BOOT, 1) == [(7, 7)]
+        assert reader.beyond(GW, BootId("never"), 9) == []
     ledger.append([entry(2)])
     assert ledger.contiguous_upto(GW, BOOT) == 4
     ledger.append([entry(6), entry(5)])

@@ -26,6 +26,9 @@ def test_it_is_a_set_of_numbers(numbers: list[int]) -> None:
         assert {n for n in range(-1, 45) if n in arrived} == model
         missing = {n for first, last in arrived.missing() for n in range(first, last + 1)}
         assert missing == set(range(1, max(model))) - model
+        there = {n for first, last in arrived.runs(40) for n in range(first, last + 1)}
+        assert there == {n for n in model if n > arrived.contiguous_upto}
+        assert arrived.runs(1) == arrived.runs(40)[-1:]
 
 
 @given(_numbers)

@@ -46,6 +46,18 @@ class FrameNumber:
     seq: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameSpan:
+    """The frames `first` to `last` of a boot, both included."""
+
+    boot: int
+    first: int
+    last: int
+
+    def __contains__(self, number: FrameNumber) -> bool:
+        return number.boot == self.boot and self.first <= number.seq <= self.last
+
+
 class FrameMaker:
     """Numbers and signs the frames of one boot."""
 

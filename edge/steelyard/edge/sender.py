@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from steelyard.broker_config.client import BrokerClient, Will
 from steelyard.contracts.status import GatewayStatus, encode_status
 from steelyard.contracts.topics import frame_topic, receipt_topic, status_topic
-from steelyard.edge.frames import FrameNumber
+from steelyard.edge.frames import FrameNumber, FrameSpan
 from steelyard.edge.outbox import Outbox
 from steelyard.edge.receipts import ReceiptReader
 from steelyard.edge.spooler import ReadOrder
-from steelyard.edge.window import SendWindow, WindowLimits
+from steelyard.edge.window import NOTHING, SendWindow, WindowLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -96,7 +96,7 @@ class Sender:
         self._connected = False
         self._blocked = False
         self._pump_scheduled = False
-        self._unreceipted = False
+        self._unreceipted = NOTHING
         self._reason = ""
         self._status_sent: tuple[int, int, str] | None = None
         self._status_ns = 0
@@ -142,10 +142,11 @@ class Sender:
         """Look after what time brings: receipts overdue, a status to be renewed. To be called about once a second."""
         now_ns = self._monotonic_ns()
         if self._connected and self._window.overdue(now_ns):
-            if not self._unreceipted:
-                self._unreceipted = True
-                after = self._window.cursor
-                logger.warning("no receipts: frames after %d of boot %d are sent again", after.seq, after.boot)
+            after = self._window.cursor
+            oldest = FrameNumber(boot=after.boot, seq=after.seq + 1)
+            if self._unreceipted != oldest:
+                self._unreceipted = oldest
+                logger.warning("no receipt for frame %d of boot %d: sent again from there", oldest.seq, oldest.boot)
             self._outbox.go_back()
         if now_ns - self._status_ns >= STATUS_EVERY_NS or self._status_sent is None:
             self._publish_status()
@@ -201,9 +202,11 @@ class Sender:
         if frames:
             self._pump()
 
-    def _forget(self, upto: FrameNumber) -> None:
-        self._window.receipted(upto, self._monotonic_ns())
-        self._spooler.forget(upto)
+    def _forget(self, spans: Sequence[FrameSpan]) -> None:
+        now_ns = self._monotonic_ns()
+        for span in spans:
+            self._window.receipted(span, now_ns)
+        self._spooler.forget(spans)
         self._pump()
 
     def _highest(self, boot: int) -> int:
@@ -244,17 +247,17 @@ class Sender:
         self._outbox.go_back()
 
     def _receipt_came(self, payload: bytes) -> None:
-        upto = self._receipts.read(payload)
-        if upto is not None and self._forget_on is ForgetOn.RECEIPT:
-            if self._unreceipted:
-                self._unreceipted = False
-                logger.info("receipts come again, up to frame %d of boot %d", upto.seq, upto.boot)
-            self._forget(upto)
+        spans = self._receipts.read(payload)
+        if spans and self._forget_on is ForgetOn.RECEIPT:
+            if self._unreceipted in spans[0]:
+                logger.info("receipts come again, up to frame %d of boot %d", spans[0].last, spans[0].boot)
+                self._unreceipted = NOTHING
+            self._forget(spans)
 
     def _puback_came(self, packet: int) -> None:
         number = self._packets.pop(packet, None)
         if number is not None:
-            self._forget(number)
+            self._forget([FrameSpan(boot=number.boot, first=1, last=number.seq)])
 
     # In the broker client's thread.
 

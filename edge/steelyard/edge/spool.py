@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 from steelyard.contracts.identifiers import parse_boot_id
 from steelyard.edge.boot import Boot, make_boot
 from steelyard.edge.errors import SpoolError, SpoolFull, SpoolInUse, SpoolUnsafe
-from steelyard.edge.frames import FrameNumber, SignedFrame
+from steelyard.edge.frames import FrameNumber, FrameSpan, SignedFrame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -190,12 +190,12 @@ class Spool:
             self._reserved.close()
             self._reserved = None
 
-    def apply(self, append: Sequence[SignedFrame], forget: Sequence[FrameNumber], gaps: Sequence[Gap] = ()) -> None:
+    def apply(self, append: Sequence[SignedFrame], forget: Sequence[FrameSpan], gaps: Sequence[Gap] = ()) -> None:
         """Store and forget in one transaction; when this returns, both have reached the disk.
 
         Args:
             append: new frames; one that is there already (a repeated attempt) stays as it is.
-            forget: for each, the frames of its boot up to and including it have their receipt.
+            forget: spans of frames that have their receipt.
             gaps: to be recorded.
 
         Raises:
@@ -258,11 +258,11 @@ class Spool:
             raise _explained(self.path, error) from error
         return int(pages) * int(size)
 
-    def _forget(self, forget: Sequence[FrameNumber]) -> tuple[int, int]:
+    def _forget(self, forget: Sequence[FrameSpan]) -> tuple[int, int]:
         """Delete what has its receipt; return the changes of count and bytes (not positive)."""
         frames = size = 0
-        for upto in forget:
-            span = (upto.boot << SEQ_BITS, _key(upto))
+        for frames_of in forget:
+            span = tuple(frames_of.boot << SEQ_BITS | seq for seq in (frames_of.first, frames_of.last))
             count, total = self._db.execute(
                 "SELECT count(*), coalesce(sum(length(message)), 0) FROM frame WHERE number BETWEEN ? AND ?", span
             ).fetchone()

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from steelyard.edge.errors import SpoolError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from steelyard.edge.frames import FrameNumber, SignedFrame
+    from steelyard.edge.frames import FrameNumber, FrameSpan, SignedFrame
     from steelyard.edge.spool import Gap, Spool
 
 logger = logging.getLogger(__name__)
@@ -37,12 +37,19 @@ class ReadOrder:
 @dataclass(slots=True)
 class _Work:
     append: list[SignedFrame] = field(default_factory=list)
-    forget: dict[int, FrameNumber] = field(default_factory=dict)
+    forget: dict[tuple[int, int], FrameSpan] = field(default_factory=dict)
+    """By boot and first number: the longest says all."""
     gaps: list[Gap] = field(default_factory=list)
     reads: list[ReadOrder] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.append or self.forget or self.gaps or self.reads)
+
+    def merge(self, spans: Iterable[FrameSpan]) -> None:
+        for span in spans:
+            known = self.forget.get((span.boot, span.first))
+            if known is None or known.last < span.last:
+                self.forget[span.boot, span.first] = span
 
 
 class Spooler:
@@ -90,12 +97,10 @@ class Spooler:
             self._work.append.extend(frames)
             self._wake.notify()
 
-    def forget(self, upto: FrameNumber) -> None:
-        """Forget the frames of a boot up to and including `upto`."""
+    def forget(self, spans: Sequence[FrameSpan]) -> None:
+        """Forget the frames of `spans`, which have their receipt."""
         with self._wake:
-            known = self._work.forget.get(upto.boot)
-            if known is None or known < upto:
-                self._work.forget[upto.boot] = upto
+            self._work.merge(spans)
             self._wake.notify()
 
     def record(self, gap: Gap) -> None:
@@ -142,9 +147,7 @@ class Spooler:
             stopping = self._stopping
         work.append = kept.append + work.append
         work.gaps = kept.gaps + work.gaps
-        for boot, upto in kept.forget.items():
-            if boot not in work.forget or work.forget[boot] < upto:
-                work.forget[boot] = upto
+        work.merge(kept.forget.values())
         return work, stopping
 
     def _apply(self, work: _Work) -> _Work:
@@ -175,7 +178,7 @@ class Spooler:
             self._on_stored([frame])
         return []
 
-    def _try(self, append: Sequence[SignedFrame], forget: list[FrameNumber]) -> bool:
+    def _try(self, append: Sequence[SignedFrame], forget: list[FrameSpan]) -> bool:
         try:
             self._spool.apply(append, forget)
         except SpoolError:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from steelyard.edge.frames import FrameNumber
 
 if TYPE_CHECKING:
-    from steelyard.edge.frames import SignedFrame
+    from steelyard.edge.frames import FrameSpan, SignedFrame
 
 NOTHING = FrameNumber(boot=0, seq=0)
 """Before every frame: boots count from 1."""
@@ -64,24 +64,27 @@ class SendWindow:
         self.cursor = number
         self.highest[number.boot] = max(number.seq, self.highest.get(number.boot, 0))
 
-    def receipted(self, upto: FrameNumber, now_ns: int) -> int:
-        """Frames of `upto.boot` up to it are in the ledger; returns how many of those under way that were."""
+    def receipted(self, span: FrameSpan, now_ns: int) -> int:
+        """The frames of `span` are in the ledger; returns how many of those under way that were.
+
+        Patience is with the oldest one under way: that later ones arrive must not put off its being sent again.
+        """
         before = len(self._under_way)
-        if before == 0 or self._under_way[0][0].boot != upto.boot:
-            # Not the boot that is being sent: rare, since boots are sent one after the other.
-            kept = [(number, size) for number, size in self._under_way if number.boot != upto.boot or number > upto]
+        oldest_came = before > 0 and self._under_way[0][0] in span
+        while self._under_way and self._under_way[0][0] in span:
+            self._bytes -= self._under_way.popleft()[1]
+        if self._under_way and not oldest_came:
+            # Another boot than the one that is being sent, or beyond a gap: rare, since frames arrive in order.
+            kept = [(number, size) for number, size in self._under_way if number not in span]
             self._under_way = deque(kept)
             self._bytes = sum(size for _, size in kept)
-        while self._under_way and self._under_way[0][0].boot == upto.boot and self._under_way[0][0] <= upto:
-            self._bytes -= self._under_way.popleft()[1]
-        if self.cursor.boot == upto.boot and self.cursor < upto:
+        if self.cursor.boot == span.boot and span.first - 1 <= self.cursor.seq < span.last:
             # Sent, gone back over, and receipted in the meantime: not to be sent again.
-            self.cursor = upto
-        done = before - len(self._under_way)
-        if done:
+            self.cursor = FrameNumber(boot=span.boot, seq=span.last)
+        if oldest_came:
             self._since_ns = now_ns
             self._patience_ns = self._limits.resend_after_ns
-        return done
+        return before - len(self._under_way)
 
     def resend_at_ns(self) -> int | None:
         """When patience ends; None while nothing is under way."""

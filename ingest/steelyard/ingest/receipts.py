@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from steelyard.contracts.cose import sign1
 from steelyard.contracts.identifiers import BootId, GatewayId
-from steelyard.contracts.receipt import Receipt, encode_receipt
+from steelyard.contracts.receipt import MAX_RUNS, Receipt, encode_receipt
 from steelyard.contracts.topics import receipt_topic
 
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ class LedgerState(Protocol):
 
     def contiguous_upto(self, gateway: GatewayId, boot: BootId) -> int:
         """How far this boot has arrived without a gap."""
+        ...
+
+    def beyond(self, gateway: GatewayId, boot: BootId, most: int) -> list[tuple[int, int]]:
+        """What has arrived after a gap: the last runs."""
         ...
 
 
@@ -92,6 +96,7 @@ class ReceiptDesk:
                 contiguous_upto=self._ledger.contiguous_upto(gateway, boot),
                 ledger_size=head.size,
                 root=head.root,
+                beyond=tuple(self._ledger.beyond(gateway, boot, MAX_RUNS)),
             )
             message = sign1(encode_receipt(receipt), self._key)
             if self._publish(receipt_topic(registered.organization, gateway), message) is None:

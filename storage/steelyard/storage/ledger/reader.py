@@ -81,6 +81,11 @@ class LedgerReader:
         row = self._one(query, gateway, boot)
         return 0 if row is None else int(row[0])
 
+    def beyond(self, gateway: GatewayId, boot: BootId, most: int) -> list[tuple[int, int]]:
+        """Return the last `most` runs of numbers that are there although one before them is missing."""
+        row = self._one("SELECT id FROM stream WHERE gateway = ? AND boot = ?", gateway, boot)
+        return [] if row is None else self._arrived(row[0]).runs(most)
+
     def streams(self) -> list[Stream]:
         """Return every boot of every gateway, in order of first arrival."""
         query = """

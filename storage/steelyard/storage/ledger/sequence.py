@@ -41,6 +41,10 @@ class Arrived:
         """The highest number that has arrived; 0 if none has."""
         return self._last[-1] if self._last else self.contiguous_upto
 
+    def runs(self, most: int) -> list[tuple[int, int]]:
+        """Return the last `most` runs beyond the contiguous part, as (first, last), in order."""
+        return list(zip(self._first[-most:], self._last[-most:], strict=True))
+
     def add(self, number: int) -> None:
         """Note that `number` (1 or above) has arrived; a second time changes nothing."""
         if number == self.contiguous_upto + 1:  # nearly always: frames come in order

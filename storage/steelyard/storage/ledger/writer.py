@@ -142,6 +142,12 @@ class Ledger(LedgerReader):
             known = self._streams.get((gateway, boot))
             return super().contiguous_upto(gateway, boot) if known is None else known[1].contiguous_upto
 
+    def beyond(self, gateway: GatewayId, boot: BootId, most: int) -> list[tuple[int, int]]:
+        """Return the last `most` runs of numbers that are there although one before them is missing."""
+        with self._lock:
+            known = self._streams.get((gateway, boot))
+            return super().beyond(gateway, boot, most) if known is None else known[1].runs(most)
+
     def quarantine(self, gateway: str, topic: str, reason: str, message: bytes, received_ns: int) -> bool:
         """Keep a refused message with its reason; return False if quarantine is full and it was only counted.
 
