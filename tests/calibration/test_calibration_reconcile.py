@@ -159,6 +159,17 @@ def test_a_cause_that_people_have_settled_is_not_raised_again(trigger, end, agai
     assert len(run(finding(trigger, "cause:2"), orders=[replace(order, state=end)]).raised) == 1
 
 
+@pytest.mark.parametrize("state", [OrderState.MEASURED, OrderState.FAILED, OrderState.CERTIFICATE_ISSUED])
+def test_what_is_found_after_the_measurement_gets_an_order_of_its_own(state):
+    jump = finding(Trigger.JUMP, "jump:2026-11-01")
+    later = finding(Trigger.JUMP, "jump:2026-11-18")
+    (order,) = raised(jump)
+    done = run(later, orders=[replace(order, state=state)])
+    assert counts(done) == (0, 0, 0)
+    assert counts(run(later, orders=[replace(order, state=OrderState.CLOSED)])) == (1, 0, 0)
+    assert counts(run(later, orders=[replace(order, state=OrderState.IN_PROGRESS)])) == (0, 1, 0)
+
+
 def test_what_a_former_owner_cancelled_is_raised_again():
     (order,) = raised(finding())
     ended = replace(order, state=OrderState.CANCELLED, organization="linjiang")

@@ -1,7 +1,8 @@
 """Findings against orders: what to raise, what joins an open order, what to withdraw. A pure function.
 
 An open order per instrument and trigger. The service raises, joins and withdraws; it withdraws only what nobody has
-approved yet. A cause that people have dealt with is not raised again for as long as it is the same cause.
+approved yet. A cause that people have dealt with is not raised again for as long as it is the same cause; what is found
+after an order's measurement was not dealt with by it.
 """
 
 from __future__ import annotations
@@ -44,6 +45,19 @@ _SETTLED: dict[Trigger, frozenset[OrderState]] = {
 _UNTIL_VERIFIED = frozenset({Trigger.JUMP, Trigger.SEAL_BROKEN, Trigger.FAILED_CHECK})
 """Triggers whose cause stays until a verification has passed since."""
 
+_MEASURED_ALREADY = frozenset(
+    {
+        OrderState.MEASURED,
+        OrderState.REVIEWED,
+        OrderState.PASSED,
+        OrderState.FAILED,
+        OrderState.LIMITED,
+        OrderState.NOT_TESTABLE,
+        OrderState.CERTIFICATE_ISSUED,
+    }
+)
+"""Open orders whose measurement is over: what is found from then on waits for an order of its own."""
+
 _SOONER_DAYS = 14
 """How much earlier a forecast must come to change the order that it raised."""
 
@@ -77,7 +91,7 @@ def reconcile(
         if open_order is None:
             if not _settled(finding, organization, orders):
                 raised.append(_new_order(legal, organization, finding, orders, at_ns, today))
-        elif (why := _why_join(open_order, finding)) is not None:
+        elif open_order.state not in _MEASURED_ALREADY and (why := _why_join(open_order, finding)) is not None:
             due_date = _joined_date(open_order, finding)
             joined.append(join(open_order, evidence, due_date=due_date, who=SERVICE, why=why, at_ns=at_ns))
     held = {finding.evidence.trigger for finding in findings.found} | findings.fading
