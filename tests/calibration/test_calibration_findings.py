@@ -21,7 +21,7 @@ SEAL = Evidence(trigger=Trigger.SEAL_BROKEN, at_ns=NOW, sentence="the seal was o
 
 def look(estimated=None, events=(PASSED,), status=None, seal=None, settings=SETTINGS):
     status = status or legal()
-    recommended = recommended_date(status, estimated, TODAY, settings)
+    recommended = recommended_date(status, estimated, TODAY, settings, agreed=None)
     dates = due_dates(status, events, recommended=recommended, today=TODAY)
     findings = find(status, dates, estimated, seal, at_ns=NOW, today=TODAY, settings=settings)
     return findings, status_of(status, dates, findings, TODAY), dates

@@ -110,6 +110,14 @@ def test_a_repair_resets_even_without_as_found():
     assert built.adjusted == (False, True)
 
 
+def test_what_is_found_after_a_repair_is_a_reset_too():
+    repaired = event(date(2026, 6, 1), point(0.8, 0.001), kind=EventKind.AFTER_REPAIR)
+    built = track(event(date(2026, 1, 1), point(0.8, 0.024)), repaired)
+    assert built.adjusted == (False, True)
+    both = event(date(2026, 6, 1), point(0.8, 0.024, 0.001), kind=EventKind.AFTER_REPAIR)
+    assert track(both).adjusted == (False, True)
+
+
 def test_a_first_certificate_is_no_adjustment():
     assert track(event(date(2026, 1, 1), point(0.8, None, 0.001))).adjusted == (False,)
 

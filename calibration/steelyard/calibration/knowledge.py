@@ -16,7 +16,7 @@ from steelyard.calibration.tracks import InstrumentRecord, Track, build_track
 from steelyard.calibration.verification.assessment import ErrorEstimate
 from steelyard.calibration.verification.certificates import certificate_observations
 from steelyard.calibration.verification.due_date import due_dates, instant_of
-from steelyard.calibration.verification.events import VerificationEvent
+from steelyard.calibration.verification.events import EventKind, EventPoint, VerificationEvent
 from steelyard.calibration.verification.observations import ErrorObservation, ReferencePair
 from steelyard.calibration.verification.regime import LegalStatus
 from steelyard.contracts.identifiers import ChannelId, InstrumentId
@@ -162,9 +162,15 @@ class Knowledge:
         offset = self._settings.utc_offset_minutes
         found: list[ErrorObservation] = []
         problems: list[str] = []
+        days: dict[date, list[tuple[EventKind, tuple[EventPoint, ...]]]] = {}
         for event in events:
+            of_day = days.setdefault(event.completed, [])
+            if (event.kind, event.points) in of_day:
+                continue  # the same certificate, entered twice
+            of_day.append((event.kind, event.points))
+            place = len(of_day) - 1
             try:
-                found += certificate_observations(event, legal, utc_offset_minutes=offset)
+                found += certificate_observations(event, legal, utc_offset_minutes=offset, place=place)
             except CalibrationError as error:
                 problems.append(f"event {event.id}: {error}")
         return (self._verification.append_observations(found, ()) if found else 0), problems

@@ -176,7 +176,8 @@ class CalibrationService:
         assessments = []
         for name in names:
             legal, known, estimate = fleet.legal[name], self._knowledge[name], estimates.get(name)
-            recommended = recommended_date(legal, estimate, today, self._settings)
+            agreed = due_dates(legal, known.events, recommended=None, today=today).statutory
+            recommended = recommended_date(legal, estimate, today, self._settings, agreed=agreed)
             dates = due_dates(legal, known.events, recommended=recommended, today=today)
             seal = self._seal_evidence(legal, dates, seals.get(name), orders.get(name, ()))
             findings = find(legal, dates, estimate, seal, at_ns=now_ns, today=today, settings=self._settings)

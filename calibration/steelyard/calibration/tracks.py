@@ -217,9 +217,11 @@ def _working_point(pairs: Sequence[ErrorObservation], t_ns: int) -> float:
 def _adjusted_before(chosen: Sequence[ErrorObservation], events: Sequence[VerificationEvent]) -> tuple[bool, ...]:
     """Which observations are the first after their instrument was adjusted or repaired."""
     touched = {event.id for event in events if event.adjusted or event.kind is EventKind.AFTER_REPAIR}
+    left = {one.event for one in chosen if one.stage is ObservationStage.AS_LEFT}
     flags = []
     for one in chosen:
-        fresh = one.event in touched and (one.stage is ObservationStage.AS_LEFT)
+        # A repair that is followed by one measurement only: found after it is left by it.
+        fresh = one.event in touched and (one.stage is ObservationStage.AS_LEFT or one.event not in left)
         if fresh and one.event is not None:
             touched.discard(one.event)
         flags.append(fresh)

@@ -237,6 +237,8 @@ def _because(assessment: Assessment, *, mandatory: bool) -> str:
         if mandatory:
             return "Evidence asks for an earlier date than the law: the date is brought forward, never put off."
         return "Evidence asks for an earlier date than the agreed interval."
+    if statutory is not None and assessment.due_date is not None and assessment.due_date > statutory:
+        return "Evidence allows a later date than the agreed interval, as far as the owner's policy lets it."
     if mandatory:
         return "The period that the law sets, counted from the last completed verification."
     return "The agreed interval, counted from the last completed calibration."

@@ -62,7 +62,10 @@ class InstrumentShape(Given):
     accuracy_class: str
     status: InstrumentStatus | None = Field(description="The gravest that holds; null before the first assessment.")
     reason: str = Field(description="Why, in words.")
-    due_date: date | None = Field(description="The date that holds: the earlier of the statutory and the recommended.")
+    due_date: date | None = Field(
+        description="The date that holds: the earlier of the statutory and the recommended; where good evidence may "
+        "lengthen a voluntary interval, the recommended."
+    )
     statutory_due: date | None
     recommended_due: date | None
     probability_out_of_tolerance: float | None = Field(

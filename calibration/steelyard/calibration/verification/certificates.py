@@ -10,14 +10,18 @@ from steelyard.calibration.verification.events import EventKind, EventPoint, Ver
 from steelyard.calibration.verification.observations import ErrorObservation, ObservationSource, ObservationStage
 from steelyard.calibration.verification.regime import LegalStatus
 
+MINUTE_NS = 60 * 1_000_000_000
 EARLIEST_YEAR, LATEST_YEAR = 1900, 2199
 """Of a completed event: what 64-bit nanoseconds can hold, with room for a period to be added."""
 
 
 def certificate_observations(
-    event: VerificationEvent, legal: LegalStatus, *, utc_offset_minutes: int
+    event: VerificationEvent, legal: LegalStatus, *, utc_offset_minutes: int, place: int = 0
 ) -> tuple[ErrorObservation, ...]:
     """One observation per point and stage, dated to noon of the day of completion.
+
+    `place` counts an instrument's events of one day from 0: each is dated a minute after the one before, so that what
+    was found before a repair and after it on the same day stay two measurements.
 
     A point that was not adjusted is one measurement and gives one observation, however often a certificate prints it.
     Raises LegalDataError for a point in a unit that is neither the MPE's nor "%", and for a date that no certificate of
@@ -37,7 +41,7 @@ def certificate_observations(
                 ErrorObservation(
                     instrument=event.instrument,
                     channel=legal.channel,
-                    t_ns=instant_of(event.completed, utc_offset_minutes),
+                    t_ns=instant_of(event.completed, utc_offset_minutes) + place * MINUTE_NS,
                     error=error,
                     standard_uncertainty=(
                         None

@@ -58,12 +58,18 @@ def crossing_day(estimate: ErrorEstimate, limit: float) -> float | None:
 
 
 def recommended_date(
-    legal: LegalStatus, estimate: ErrorEstimate | None, today: date, settings: CalibrationSettings
+    legal: LegalStatus,
+    estimate: ErrorEstimate | None,
+    today: date,
+    settings: CalibrationSettings,
+    *,
+    agreed: date | None,
 ) -> date | None:
     """The date that evidence suggests: when P passes its limit because of a proven drift or what is seen already.
 
     Growing uncertainty alone recommends nothing: no evidence, no date. For a voluntary instrument whose policy allows
-    a longer interval, an in-service record without a crossing suggests the end of the forecast.
+    a longer interval, an in-service record without a crossing suggests the end of the forecast where that lies beyond
+    `agreed`, the date by the agreed interval: a forecast that ends before says nothing against it.
     """
     if estimate is None:
         return None
@@ -71,7 +77,10 @@ def recommended_date(
     if day is not None and (day == 0.0 or estimate.drift_significant):
         return today + timedelta(days=math.floor(day))
     if legal.longest_period_months is not None and legal.regime is Regime.VOLUNTARY and estimate.in_service:
-        return today + timedelta(days=settings.horizon_days if day is None else math.floor(day))
+        if day is not None:
+            return today + timedelta(days=math.floor(day))
+        end = today + timedelta(days=settings.horizon_days)
+        return end if agreed is None or end > agreed else None
     return None
 
 
