@@ -188,6 +188,8 @@ def test_a_callback_that_fails_is_logged_and_the_connection_lives(
         ("send_window", 0),
         ("host", ""),
         ("host", "x" * 64),
+        ("host", "broker..example"),
+        ("host", ".example"),
         ("client_id", "a b"),
         ("reconnect_max_s", 0),
     ],

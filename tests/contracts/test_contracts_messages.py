@@ -90,9 +90,12 @@ def test_a_status_with_a_fault_is_refused(payload: bytes) -> None:
         decode_status(payload)
 
 
-def test_a_status_never_counts_below_zero() -> None:
-    with pytest.raises(StatusError, match="missed_polls"):
-        decode_status(b'{"gateway":"g","boot":"b","state":"online","sent":1,"missed_polls":-1}')
+@pytest.mark.parametrize("name", ["missed_polls", "spooled_frames"])
+@pytest.mark.parametrize("count", [-1, MAX_SEQ + 1, 10**30])
+def test_a_status_counts_neither_below_zero_nor_beyond_what_a_database_holds(name: str, count: int) -> None:
+    """One row that cannot be written would keep those of all other gateways from being written with it."""
+    with pytest.raises(StatusError, match=name):
+        decode_status(b'{"gateway":"g","boot":"b","state":"online","sent":1,"%b":%d}' % (name.encode(), count))
 
 
 @given(names, names)

@@ -54,6 +54,7 @@ def test_defaults_are_those_of_the_reference() -> None:
         ('profile = "sdm630"', 'profile = "sdm630"\nport = 0', ("instrument[0].port", "1 to 65535")),
         ('profile = "sdm630"', 'profile = "sdm630"\nperiod_s = -1.0', ("instrument[0].period_s", "choose")),
         ('host = "10.0.0.7"', 'host = ""', ("instrument[0].host", "address")),
+        ('host = "10.0.0.7"', 'host = "plc..local"', ("instrument[0].host", "plc..local", "RFC 1035")),
         ('client_id = "gw"', 'client_id = "gw"\nport = 0', ("broker", "port")),
         (INGEST, "ed25519:short", ("gateway.ingest_key", "base64")),
         ("[gateway]", "[gateway", ("edge.toml", "not TOML")),

@@ -160,6 +160,19 @@ def test_there_is_one_writer(ledger: Ledger, path: Path) -> None:
     Ledger(path, min_free_bytes=0).close()
 
 
+def test_a_ledger_that_cannot_be_read_is_not_said_to_be_held_by_another_process(ledger: Ledger, path: Path) -> None:
+    """Ingest tries again and again: the second attempt must not meet the lock of the first."""
+    ledger.append([entry(seq, b"x" * 3000) for seq in range(1, 50)])
+    (page,) = ledger._connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'entry'").fetchone()
+    ledger.close()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable, match="the file is damaged"):
+            Ledger(path, min_free_bytes=0)
+
+
 def test_another_process_cannot_write_but_read(ledger: Ledger, path: Path) -> None:
     program = f"from steelyard.storage.ledger import Ledger; Ledger({str(path)!r}, min_free_bytes=0)"
     tried = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)

@@ -2,9 +2,13 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
+import msgspec
 import pytest
 from influxdb_client import BucketRetentionRules
 from influxdb_client.client.influxdb_client import InfluxDBClient
@@ -93,6 +97,82 @@ def test_a_wrong_token_is_told_from_a_dead_server(influxdb: Any, block: Callable
     for call in _every_call(store, frame(block(EM, [U], [T0], [[230.0]]))):
         with pytest.raises(StoreUnavailable, match="give a token"):
             call()
+    store.close()
+
+
+@dataclass
+class Pretender:
+    """An HTTP server that is no InfluxDB; `answer` is status, content type and body."""
+
+    answer: tuple[int, str, bytes]
+    port: int = 0
+
+    def store(self) -> ReadingsStore:
+        return open_readings(f"influxdb://127.0.0.1:{self.port}/?org=o&bucket=b&token=t")
+
+
+@pytest.fixture
+def pretender() -> Iterator[Pretender]:
+    made = Pretender((204, "text/plain", b""))
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            status, kind, body = made.answer
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    made.port = server.server_port
+    thread = Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield made
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (200, "text/html", b"<html>please log in</html>"),
+        (200, "application/x-msgpack", msgspec.msgpack.encode({})),
+        (200, "application/x-msgpack", msgspec.msgpack.encode({"results": []})),
+        (200, "text/csv", b",result,table,_field,_time,_value\r\n,,0,a.v,2026-01-01T00"),
+        (200, "text/csv", b"error,reference\r\nfailed to read,897\r\n"),
+        (429, "application/json", b'{"message":"too much"}'),
+        (503, "text/html", b"<h1>no"),
+        (500, "application/json", b"[1]"),
+    ],
+)
+def test_whatever_else_answers_is_no_store_and_has_not_taken_a_write(
+    pretender: Pretender, answer: tuple[int, str, bytes], block: Callable, frame: Callable
+) -> None:
+    pretender.answer = answer
+    store = pretender.store()
+    calls: list[Callable[[], object]] = [
+        store.identity,
+        lambda: store.write([frame(block(EM, [U], [T0], [[230.0]]))]),
+        lambda: store.series(EM, U, 0, T0),
+        lambda: store.buckets(EM, U, T0, T0 + 10, 2),
+        lambda: store.latest(EM),
+    ]
+    for call in calls:
+        with pytest.raises(StoreUnavailable):
+            call()
+    store.close()
+
+
+def test_a_write_is_taken_with_204_alone(pretender: Pretender, block: Callable, frame: Callable) -> None:
+    """The control of the test above."""
+    store = pretender.store()
+    store.write([frame(block(EM, [U], [T0], [[230.0]]))])
     store.close()
 
 

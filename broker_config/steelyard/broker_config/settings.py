@@ -75,9 +75,12 @@ class BrokerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             if not text or any(character.isspace() for character in text):
                 message = f"broker.{field} = {text!r} is empty or holds a space"
                 raise BrokerSettingsError(message, field=field, value=text, remedy=f"write the {field} without spaces")
-        if any(len(label) > 63 for label in self.host.split(".")):
-            message = f"broker.host = {self.host!r} has a part longer than 63 characters"
-            raise BrokerSettingsError(message, field="host", value=self.host, remedy="see RFC 1035, 2.3.4")
+        try:
+            self.host.encode("idna")  # what the resolver does first; there the error would end the network thread
+        except UnicodeError as error:
+            message = f"broker.host = {self.host!r} is no host name: {error.__cause__ or error}"
+            remedy = "each part between the dots has 1 to 63 characters: RFC 1035, 2.3.4"
+            raise BrokerSettingsError(message, field="host", value=self.host, remedy=remedy) from error
 
     def __repr__(self) -> str:
         """Everything but the password: settings end up in logs."""

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from steelyard.contracts.errors import IdentifierError, StatusError
+from steelyard.contracts.frame import MAX_SEQ
 from steelyard.contracts.identifiers import BootId, GatewayId, parse_boot_id, parse_gateway_id
 
 MAX_STATUS_BYTES = 4096
@@ -49,6 +50,6 @@ def decode_status(payload: bytes) -> GatewayStatus:
     except IdentifierError as error:
         raise StatusError(error.field, error.value, error.remedy) from error
     for name, count in (("missed_polls", status.missed_polls), ("spooled_frames", status.spooled_frames)):
-        if count < 0:
-            raise StatusError(name, count, "must not be negative")
+        if not 0 <= count <= MAX_SEQ:
+            raise StatusError(name, count, f"must be a whole number from 0 to {MAX_SEQ}")
     return status

@@ -267,6 +267,11 @@ def _check_instrument(where: str, instrument: InstrumentSettings) -> None:
     parse_instrument_id(instrument.id, f"{where}.id")
     if not instrument.host:
         raise SettingsError(f"{where}.host", instrument.host, "give the instrument's name or address")
+    try:
+        instrument.host.encode("idna")  # what the resolver does first, there with an error at every poll
+    except UnicodeError as error:
+        remedy = "each part between the dots has 1 to 63 characters: RFC 1035, 2.3.4"
+        raise SettingsError(f"{where}.host", instrument.host, remedy) from error
     if not 1 <= instrument.port <= 65_535:
         raise SettingsError(f"{where}.port", instrument.port, "choose 1 to 65535")
     if not 0 <= instrument.unit <= 255:

@@ -49,7 +49,11 @@ class Ledger(LedgerReader):
         self._max_quarantine = max_quarantine
         self._streams: dict[tuple[GatewayId, BootId], tuple[int, Arrived]] = {}
         super().__init__(path)
-        self._head_index, self._head_root = self._last("entry")
+        try:
+            self._head_index, self._head_root = self._last("entry")
+        except BaseException:
+            self.close()  # or this process itself would be the other one that holds it at the next attempt
+            raise
 
     def _connect(self) -> sqlite3.Connection:
         url = f"sqlite:///{self._path}"

@@ -45,6 +45,9 @@ TOKEN_VARIABLE = "STEELYARD_INFLUX_TOKEN"  # noqa: S105 - the name of the variab
 TIMEOUT_MS = 30_000
 _LINES_A_REQUEST = 2_000
 _DEFAULT_PORT = 8086
+_TAKEN = 204
+"""InfluxDB's answer to a write that is in its log; a proxy's page comes with 200."""
+_NO_INFLUXDB = "see what answers there: a proxy's own page, or another program, is no InfluxDB"
 _REMEDIES = {
     401: "give a token that may read and write the bucket (token_file=… in stores.readings)",
     403: "give a token that may read and write the bucket (token_file=… in stores.readings)",
@@ -120,15 +123,17 @@ class InfluxReadings:
 
     def _send(self, body: bytes) -> None:
         try:
-            self._writes.post_write(
+            _, status, _ = self._writes.post_write_with_http_info(
                 org=self._org,
                 bucket=self._bucket,
                 body=body,
                 precision="ns",
                 content_type="text/plain; charset=utf-8",
             )
-        except (ApiException, HTTPError, OSError) as error:
+        except (ApiException, HTTPError, OSError, UnicodeDecodeError) as error:
             self._raise_unavailable(error)
+        if status != _TAKEN:
+            raise StoreUnavailable(self.url, f"HTTP {status} to a write, not {_TAKEN}", _NO_INFLUXDB)
 
     def series(self, instrument: InstrumentId, channel: ChannelId, start_ns: int, end_ns: int) -> Series:
         """See ReadingsStore.series."""
@@ -147,9 +152,11 @@ class InfluxReadings:
         """See ReadingsStore.latest."""
         try:
             text = self._client.query_api().query_raw(latest_query(self._bucket, instrument)).data.decode()
+            return read_latest(text)
         except (ApiException, HTTPError, OSError) as error:
             self._raise_unavailable(error)
-        return read_latest(text)
+        except (ValueError, KeyError) as error:
+            raise StoreUnavailable(self.url, f"no answer of InfluxDB: {error}", _NO_INFLUXDB) from error
 
     def check(self) -> None:
         """See ReadingsStore.check: a query with the token, not the server's own word."""
@@ -177,6 +184,9 @@ class InfluxReadings:
         complaint = answer.error or next((result.error for result in answer.results if result.error), "")
         if complaint:
             raise StoreUnavailable(self.url, complaint, _REMEDIES[404])
+        if len(answer.results) != len(statements):
+            cause = f"{len(answer.results)} results for {len(statements)} questions"
+            raise StoreUnavailable(self.url, cause, _NO_INFLUXDB)
         return [[row for rows in result.series for row in rows.values] for result in answer.results]
 
     def _raise_unavailable(self, error: Exception) -> NoReturn:
