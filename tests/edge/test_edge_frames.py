@@ -59,6 +59,9 @@ def test_an_instrument_too_large_for_a_frame_is_an_error_and_takes_no_number() -
     with pytest.raises(FrameTooLarge):
         made.make((block("huge", 9000),))
     assert made.make((block("i1"),))[0].seq == 1
+    with pytest.raises(FrameTooLarge):
+        made.make((block("i1"), block("i2"), block("i3"), block("huge", 9000)))
+    assert made.make((block("i1"),))[0].seq == 2, "a number that never comes would hold back its gateway's receipts"
 
 
 def test_a_boots_name_begins_with_its_counter() -> None:

@@ -87,6 +87,35 @@ def test_a_block_has_every_value_its_time_and_its_span(
     assert abs(block.t[0] - (before + after) // 2) < 25 * MS
 
 
+@pytest.mark.parametrize("step_s", [-3600, 3600, 10 * 31_557_600])
+def test_c1_a_clock_that_is_stepped_during_a_poll_gives_a_time_that_it_has_shown(
+    step_s: int, two_requests: object, scripted_server: Callable[..., object], exact_reply: Callable[..., bytes]
+) -> None:
+    class SteppedClock(TickingClock):
+        step_ns = 0
+
+        def now_ns(self) -> int:
+            return time.time_ns() + self.step_ns
+
+    clock = SteppedClock()
+
+    def respond(request: bytes) -> list[object]:
+        clock.step_ns = step_s * 1000 * MS
+        return [0.03, exact_reply(request, lambda *_: 1)]
+
+    server = scripted_server(respond)
+
+    async def poll() -> Block:
+        instrument = polled(two_requests, server.port, clock)
+        block = await instrument.poll()
+        instrument._line.line.close()
+        return block
+
+    block = asyncio.run(poll())
+    assert abs(block.t[0] - clock.now_ns()) < 500 * MS, "by the clock as it is after the step, not half-way"
+    assert 60_000 <= block.span_us[0] < 500_000
+
+
 def test_an_exception_concerns_its_own_request(
     two_requests: object, scripted_server: Callable[..., object], exact_reply: Callable[..., bytes]
 ) -> None:

@@ -13,7 +13,7 @@ import logging
 import os
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from steelyard.broker_config.errors import BrokerConfigError
@@ -90,6 +90,7 @@ class Agent:
         self._full: str | None = None
         self._full_from_ns = 0
         self._full_polls = 0
+        self._unframed: dict[Rounds, Gap] = {}
         spool = Spool(
             config.spool_path,
             SpoolLimits(
@@ -199,6 +200,7 @@ class Agent:
         for group in self._groups:
             for completed in group.rounds.flush():
                 self._send(group, completed)
+            self._end_loss(group)
         for line in self._lines:
             line.line.close()
         self._end_gap()
@@ -263,11 +265,29 @@ class Agent:
             blocks = (*blocks, *missing)
         try:
             frames = self._frames.make(blocks)
-        except ContractError:
-            logger.exception("round %d gives no frame", completed.number)
+        except ContractError as error:
+            self._lose_round(group, str(error), len(blocks))
             return
+        self._end_loss(group)
         self.statistics.frames += len(frames)
         self._spooler.append(frames)
+
+    def _lose_round(self, group: PollGroup, cause: str, polls: int) -> None:
+        """A round that gives no frame (the clock stands in 1970, say) is gone: say so, once, and count."""
+        now_ns = self._clock.now_ns()
+        gap = self._unframed.get(group.rounds)
+        if gap is None:
+            logger.error("rounds are lost, they give no frame: %s", cause)
+            self._sender.say(f"rounds are lost: {cause}")
+            gap = Gap(cause=cause, from_ns=now_ns, to_ns=now_ns, polls=0)
+        self._unframed[group.rounds] = replace(gap, to_ns=now_ns, polls=gap.polls + polls)
+
+    def _end_loss(self, group: PollGroup) -> None:
+        gap = self._unframed.pop(group.rounds, None)
+        if gap is not None:
+            self._spooler.record(gap)
+            logger.warning("rounds give frames again; %d polls are lost", gap.polls)
+            self._sender.say(f"{gap.polls} polls are lost: {gap.cause}")
 
     def _missed_block(self, group: PollGroup, number: int, instrument: InstrumentId) -> Block:
         segment = group.schedule.segment(number)

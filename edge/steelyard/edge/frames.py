@@ -78,11 +78,17 @@ class FrameMaker:
 
         Raises:
             FrameTooLarge: a single instrument's block is larger than a frame may be.
+            FrameMalformed: the clock shows a time that no frame may carry. In either case no number is used up.
         """
+        frames = self._frames(blocks, self._seq + 1)
+        self._seq = frames[-1].seq
+        return frames
+
+    def _frames(self, blocks: tuple[Block, ...], seq: int) -> list[SignedFrame]:
         frame = Frame(
             gateway=self._gateway,
             boot=self._boot.id,
-            seq=self._seq + 1,
+            seq=seq,
             sent=self._clock.now_ns(),
             clock=self._clock.status,
             blocks=blocks,
@@ -93,9 +99,9 @@ class FrameMaker:
             if len(blocks) < 2:
                 raise
             half = len(blocks) // 2
-            return [*self.make(blocks[:half]), *self.make(blocks[half:])]
-        self._seq += 1
-        return [SignedFrame(boot=self._boot.counter, seq=self._seq, message=message)]
+            frames = self._frames(blocks[:half], seq)
+            return [*frames, *self._frames(blocks[half:], frames[-1].seq + 1)]
+        return [SignedFrame(boot=self._boot.counter, seq=seq, message=message)]
 
 
 def _sign(payload: bytes, key: SigningKey) -> bytes:

@@ -112,7 +112,11 @@ class PolledInstrument:
             statuses += [int(trouble.quality)] * len(request.channels)
         self._note(trouble, self._monotonic_ns())
         # The middle between the first request and the last reply; without a reply, the time of asking.
-        return self._block(values, statuses, (sent_ns + received_ns) // 2, (end_ns - start_ns) // 1000)
+        middle_ns = (sent_ns + received_ns) // 2
+        if self._clock.status.state != "simulated":
+            # Not the mean of both: where the clock was stepped in between, that is a time which it never showed.
+            middle_ns = received_ns - (end_ns - start_ns) // 2
+        return self._block(values, statuses, middle_ns, (end_ns - start_ns) // 1000)
 
     def missing(self, quality: Quality, t_ns: int) -> Block:
         """The block of a poll that was not made: every channel without value, for the cause `quality`, at `t_ns`."""
