@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
 from api.stage import DAY, NOW_NS, NS, PASSWORD, QUICK
 from hypothesis import given
 from hypothesis import strategies as st
@@ -169,6 +170,45 @@ def test_a_message_is_given_up_after_the_allowed_attempts(fresh, mail):
 def test_nothing_is_written_while_nobody_is_to_be_told(fresh):
     assert deliver_alerts(fresh, AlertSettings(), NOW_NS).written == 0
     assert len(fresh.alerts.log()) == 1
+
+
+@pytest.mark.parametrize("address", ["müller@hengyuan.test", "a@["])
+def test_an_address_that_cannot_be_served_holds_up_nobody_else(fresh, free_port, address):
+    """A mail server without SMTPUTF8, and a person whose address needs it."""
+    inbox, port = Inbox(), free_port()
+    server = Controller(inbox, hostname="127.0.0.1", port=port, enable_SMTPUTF8=False)
+    server.start()
+    try:
+        smtp = SmtpSettings(host="127.0.0.1", port=port, sender="alerts@steelyard.example", timeout_s=5)
+        boxes = tuple(MailboxSettings(address=each) for each in (address, *(f"box{n}@x.test" for n in range(4))))
+        settings = AlertSettings(smtp=smtp, mailbox=boxes, tell_accounts=False)
+        done = deliver_alerts(fresh, settings, NOW_NS)
+    finally:
+        server.stop()
+    assert (done.sent, done.failed, done.given_up) == (len(inbox.recipients), 0, done.written // 5)
+    assert sorted(set(inbox.recipients)) == [f"box{n}@x.test" for n in range(4)]
+
+
+def test_a_password_that_the_mail_server_cannot_be_told_is_the_servers_trouble(fresh, free_port, tmp_path):
+    (tmp_path / "password").write_text("geheimnisvoll-ü", encoding="utf-8")
+    inbox, port = Inbox(), free_port()
+    server = Controller(
+        inbox,
+        hostname="127.0.0.1",
+        port=port,
+        auth_require_tls=False,
+        authenticator=lambda *_: AuthResult(success=True),
+    )
+    server.start()
+    try:
+        smtp = SmtpSettings(
+            host="127.0.0.1", port=port, sender="alerts@steelyard.example", username="alerts",
+            password_file=str(tmp_path / "password"),
+        )  # fmt: skip
+        done = deliver_alerts(fresh, AlertSettings(smtp=smtp), NOW_NS)
+    finally:
+        server.stop()
+    assert (done.sent, done.failed, done.given_up) == (0, done.written, 0)
 
 
 def test_a_further_mailbox_is_told_of_its_own_organization_alone(fresh, mail):

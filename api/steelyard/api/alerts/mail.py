@@ -53,7 +53,10 @@ class Mailer:
         """
         if self._unreachable is not None:
             raise DeliveryFailed(self._unreachable, final=False)
-        message = self._compose(message_id, recipient, subject, body, now_ns)
+        try:
+            message = self._compose(message_id, recipient, subject, body, now_ns)
+        except (ValueError, AttributeError, IndexError) as cause:  # what the email package says to some bad addresses
+            raise DeliveryFailed(f"{recipient!r} is no e-mail address: {cause}", final=True) from cause
         try:
             connection = self._connected()
             connection.send_message(message)
@@ -68,12 +71,21 @@ class Mailer:
                 cause, smtplib.SMTPAuthenticationError | smtplib.SMTPConnectError | smtplib.SMTPHeloError
             )
             raise DeliveryFailed(refused, final=final) from cause
-        except (OSError, smtplib.SMTPException) as cause:
-            self._drop()
-            where = f"{self._settings.host}:{self._settings.port}"
-            self._unreachable = f"the mail server {where} cannot be used: {str(cause) or type(cause).__name__}"
-            raise DeliveryFailed(self._unreachable, final=False) from cause
+        except smtplib.SMTPNotSupportedError as cause:
+            if self._connection is None:  # it was not the message: no STARTTLS, no way to sign in
+                raise self._not_usable(cause) from cause
+            self._connection.rset()
+            raise DeliveryFailed(f"the mail server cannot send to {recipient}: {cause}", final=True) from cause
+        except (OSError, ValueError, smtplib.SMTPException) as cause:
+            raise self._not_usable(cause) from cause
         return f"accepted by {self._settings.host}"
+
+    def _not_usable(self, cause: Exception) -> DeliveryFailed:
+        """Give the server up for this round: what is at fault would meet every other message too."""
+        self._drop()
+        where = f"{self._settings.host}:{self._settings.port}"
+        self._unreachable = f"the mail server {where} cannot be used: {str(cause) or type(cause).__name__}"
+        return DeliveryFailed(self._unreachable, final=False)
 
     def _connected(self) -> smtplib.SMTP:
         if self._connection is not None:
@@ -91,7 +103,7 @@ class Mailer:
             password = settings.password()
             if settings.username is not None and password is not None:
                 connection.login(settings.username, password)
-        except (OSError, smtplib.SMTPException):
+        except (OSError, ValueError, smtplib.SMTPException):  # ValueError: a password that is not ASCII
             connection.close()
             raise
         self._connection = connection

@@ -96,7 +96,7 @@ def _work(
 
 
 def _deliver(records: Records, alerts: AlertSettings, clock: Clock, period_s: float, stop: threading.Event) -> None:
-    """Send what is to be sent every `period_s` seconds; a store that is away is waited for, its absence logged once."""
+    """Send what is to be sent every `period_s` seconds; whatever fails is tried again, its reason logged once."""
     failing: str | None = None
     while not stop.is_set():
         try:
@@ -105,6 +105,10 @@ def _deliver(records: Records, alerts: AlertSettings, clock: Clock, period_s: fl
             if str(error) != failing:
                 logger.error("alerts wait: %s", error)  # noqa: TRY400 - the store's message says it all
             failing = str(error)
+        except Exception as error:
+            if repr(error) != failing:
+                logger.exception("alerts wait")
+            failing = repr(error)
         else:
             failing = None
         stop.wait(period_s)
