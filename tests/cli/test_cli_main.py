@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import socket
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -166,3 +168,52 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
             check=False,
         )
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["registry", "apply", "latin.toml"],
+        ["registry", "account", "a@b.test", "--name", "A", "--organization", "o", "--role", "owner"],
+    ],
+)
+def test_a_file_that_is_no_text_gives_one_message(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "latin.toml").write_bytes("name = 'Müller'".encode("latin-1"))
+    (tmp_path / "server.toml").write_text("[stores]\nrecords = 'sqlite:///r.db'\n")
+    more = ["--password-file", "latin.toml"] if "account" in words else []
+    done = steelyard(*words, *more, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "not UTF-8 text" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_certificate_of_a_day_that_has_not_come_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "server.toml").write_text("[stores]\nrecords = 'sqlite:///r.db'\n")
+    for year in (2162, 1026):
+        (tmp_path / "registry.toml").write_text(
+            f"[[event]]\nid = 'e-1'\ninstrument = 'pt-1'\nkind = 'calibration'\ncompleted = {year}-08-01\n"
+            "decision = 'none'\nperformed_by = 'PIM'\n"
+        )
+        done = steelyard("registry", "apply", "registry.toml", cwd=tmp_path)
+        assert done.returncode == 2
+        assert f"{year}-08-01" in done.stderr
+        assert "e-1" in done.stderr
+
+
+def test_the_doctor_says_when_something_else_answers_where_the_interface_should(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def greet() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"220 mail.example ESMTP\r\n")
+
+        other = threading.Thread(target=greet, daemon=True)
+        other.start()
+        (tmp_path / "server.toml").write_text(f"[api]\nport = {listener.getsockname()[1]}\n")
+        assert main(["doctor", "--part", "api", "--config", str(tmp_path / "server.toml")]) == 1
+        other.join(5)
+    assert "220 mail.example" in capsys.readouterr().out

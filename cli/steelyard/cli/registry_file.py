@@ -21,6 +21,7 @@ from datetime import date
 import msgspec
 
 from steelyard.calibration.errors import CalibrationError
+from steelyard.calibration.verification.certificates import require_plausible_date
 from steelyard.calibration.verification.events import Decision, EventKind, EventPoint, VerificationEvent
 from steelyard.calibration.verification.mpe import MaximumPermissibleError
 from steelyard.calibration.verification.observations import ReferencePair
@@ -287,6 +288,7 @@ def _pair(table: PairTable, source: str) -> ReferencePair:
 
 def _event(table: EventTable, source: str) -> VerificationEvent:
     try:
+        require_plausible_date(table.completed)
         return VerificationEvent(
             id=table.id,
             instrument=parse_instrument_id(table.instrument),

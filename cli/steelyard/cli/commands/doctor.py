@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import http.client
 import importlib.util
 import shutil
 import socket
@@ -234,6 +235,6 @@ def _api(server: ServerFile) -> Iterator[Finding]:
     except urllib.error.HTTPError as error:
         text = f"{url} answers {error.code}: {error.read(500).decode('utf-8', 'replace')}"
         yield Finding(subject="api", ok=False, message=text)
-    except OSError as error:
-        reason = getattr(error, "reason", error)
+    except (OSError, http.client.HTTPException) as error:  # the latter: what answers there does not speak HTTP
+        reason = getattr(error, "reason", None) or str(error) or type(error).__name__
         yield Finding(subject="api", ok=False, message=f"{url} does not answer ({reason}): start 'steelyard api'")

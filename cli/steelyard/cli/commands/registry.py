@@ -6,13 +6,16 @@ import argparse
 import getpass
 import json
 import sys
+from datetime import date
 from pathlib import Path
 
+from steelyard.calibration.settings import parse_calibration_settings
 from steelyard.calibration.verification.audit import AuditEntry
+from steelyard.calibration.verification.due_date import legal_date
 from steelyard.calibration.verification.roles import Role
 from steelyard.cli.errors import CommandError
 from steelyard.cli.registry_file import RegistryFile, parse_registry
-from steelyard.cli.server_file import read_server_file
+from steelyard.cli.server_file import ServerFile, read_server_file
 from steelyard.cli.stores import opened_records
 from steelyard.contracts.errors import SettingsError
 from steelyard.contracts.identifiers import parse_organization_id
@@ -56,13 +59,13 @@ def read_registry(path: Path) -> RegistryFile:
             return parse_profile(builtin(name).read_text("utf-8"), f"{name}.toml")
         try:
             return parse_profile((path.parent / name).read_text("utf-8"), name)
-        except OSError as error:
-            raise SettingsError("profile", name, f"cannot be read: {error.strerror}") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError("profile", name, f"cannot be read: {_reason(error)}") from error
 
     try:
         text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise CommandError(f"cannot read {path}: {error.strerror}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"cannot read {path}: {_reason(error)}") from error
     return parse_registry(text, path.name, profile_of)
 
 
@@ -88,14 +91,34 @@ def store_registry(records: Records, file: RegistryFile, registrar: Registrar) -
     return changed, new_events
 
 
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    return error.strerror or type(error).__name__ if isinstance(error, OSError) else "not UTF-8 text"
+
+
+def _utc_offset_minutes(server: ServerFile) -> int:
+    table = server.tables.get("calibration", {})
+    return parse_calibration_settings(table, f"{server.name} [calibration]").utc_offset_minutes
+
+
+def _require_completed(file: RegistryFile, today: date) -> None:
+    """Refuse certificates of days that have not come: a mistyped year would date what is known of the error."""
+    for event in file.events:
+        if event.completed > today:
+            raise SettingsError(
+                f"event '{event.id}'.completed", event.completed.isoformat(), f"lies after today, {today.isoformat()}"
+            )
+
+
 def _apply(arguments: argparse.Namespace) -> int:
     server = read_server_file(arguments.config)
     file = read_registry(arguments.file)
+    now_ns = server.clock().now_ns()
+    _require_completed(file, legal_date(now_ns, _utc_offset_minutes(server)))
     registrar = Registrar(
         who=getpass.getuser(),
         role=Role.ADMINISTRATOR.value,
         why=f"registry file {arguments.file.name}",
-        at_ns=server.clock().now_ns(),
+        at_ns=now_ns,
     )
     with opened_records(server, migrate=True) as records:
         changed, new_events = store_registry(records, file, registrar)
@@ -161,8 +184,8 @@ def _password(file: Path | None) -> str:
     if file is not None:
         try:
             return file.read_text(encoding="utf-8").partition("\n")[0]
-        except OSError as error:
-            raise CommandError(f"cannot read {file}: {error.strerror}") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise CommandError(f"cannot read {file}: {_reason(error)}") from error
     if not sys.stdin.isatty():
         raise CommandError("no terminal to ask for the password: give --password-file")
     first = getpass.getpass("Password (10 characters at least): ")
