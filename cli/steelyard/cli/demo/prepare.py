@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 import tomli_w
 
-from steelyard.cli.commands.key import write_new_key
+from steelyard.cli.commands.key import read_key, write_new_key
 from steelyard.cli.demo.fleet import fleet_tables
-from steelyard.cli.demo.layout import GATEWAYS, DemoState, Layout, Ports
+from steelyard.cli.demo.layout import GATEWAYS, DemoState, Layout, Ports, save_state
 from steelyard.contracts.clock import ClockSettings
 from steelyard.contracts.identifiers import ChannelId, InstrumentId
 from steelyard.contracts.keys import SigningKey
@@ -58,10 +58,14 @@ def first_state(now_ns: int, api_port: int | None) -> DemoState:
 
 
 def make_files(layout: Layout, state: DemoState) -> None:
-    """Everything that is made once: keys, scenario, truth, registry."""
+    """Everything that is made once: keys, scenario, truth, and last the registry.
+
+    Interrupted and called again it goes on: what is kept between starts is written first, a key is never made anew.
+    """
     layout.root.mkdir(parents=True, exist_ok=True)
-    write_new_key(layout.ingest_key)
-    keys = {gateway: write_new_key(layout.gateway_key(gateway)) for gateway in GATEWAYS}
+    save_state(layout, state)
+    _key(layout.ingest_key)
+    keys = {gateway: _key(layout.gateway_key(gateway)) for gateway in GATEWAYS}
     scenario = demo_scenario(state.start_ns, state.now_ns, state.ports.sites)
     layout.scenario.write_text(dump_scenario(scenario), encoding="utf-8")
     truth = Truth(scenario, load_profiles(scenario, None))
@@ -75,7 +79,16 @@ def make_files(layout: Layout, state: DemoState) -> None:
         {gateway: key.public.text for gateway, key in keys.items()},
         true_error,
     )
-    layout.registry.write_text(tomli_w.dumps(_plain(tables)), encoding="utf-8")
+    whole = layout.registry.with_suffix(".new")
+    whole.write_text(tomli_w.dumps(_plain(tables)), encoding="utf-8")
+    whole.replace(layout.registry)
+
+
+def _key(path: Path) -> SigningKey:
+    # An interrupted start may have left an empty file: nothing was ever signed with it.
+    if path.exists() and path.stat().st_size == 0:
+        path.unlink()
+    return read_key(path) if path.exists() else write_new_key(path)
 
 
 def write_configurations(

@@ -111,10 +111,11 @@ def _prepared(layout: Layout, port: int | None, telling: Telling) -> DemoState:
     if state is None:
         state = first_state(SystemClock().now_ns(), port)
         telling.say(f"Steelyard demonstration in {layout.root}")
-        make_files(layout, state)
     elif port is not None:
         state = msgspec.structs.replace(state, ports=msgspec.structs.replace(state.ports, api=port))
     _require_free(state)
+    if not layout.registry.exists():  # a first start, or one that was interrupted at this
+        make_files(layout, state)
     return state
 
 
