@@ -1,13 +1,19 @@
 """Passwords and the bound on failed attempts."""
 
+import threading
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from argon2 import PasswordHasher
 from hypothesis import given
 from hypothesis import strategies as st
 
+from steelyard.api.access import Access
+from steelyard.api.errors import TooMany, WrongPassword
 from steelyard.api.passwords import Passwords
+from steelyard.api.settings import ApiSettings
 from steelyard.api.throttle import NS, Throttle, ThrottleLimits
 
 T0 = 1_790_000_000 * NS
@@ -65,34 +71,50 @@ def test_an_unknown_account_takes_as_long_as_a_wrong_password():
 def test_the_sixth_attempt_must_wait_until_the_first_failure_is_old_enough():
     throttle = Throttle()
     for second in range(5):
-        assert throttle.wait_s("a@b", "10.0.0.1", T0 + second * NS) == 0
-        throttle.failed("a@b", "10.0.0.1", T0 + second * NS)
-    assert throttle.wait_s("a@b", "10.0.0.2", T0 + 5 * NS) == 895
-    assert throttle.wait_s("a@b", "10.0.0.2", T0 + 900 * NS) == 0
+        assert throttle.attempt("a@b", "10.0.0.1", T0 + second * NS) == 0
+    assert throttle.attempt("a@b", "10.0.0.2", T0 + 5 * NS) == 895
+    assert throttle.attempt("a@b", "10.0.0.2", T0 + 900 * NS) == 0
 
 
 def test_one_address_may_not_try_many_accounts():
     throttle = Throttle(ThrottleLimits(per_address=3))
     for name in "abc":
-        throttle.failed(f"{name}@x", "10.0.0.1", T0)
-    assert throttle.wait_s("d@x", "10.0.0.1", T0) == 900
-    assert throttle.wait_s("d@x", "10.0.0.9", T0) == 0
+        throttle.attempt(f"{name}@x", "10.0.0.1", T0)
+    assert throttle.attempt("d@x", "10.0.0.1", T0) == 900
+    assert throttle.attempt("d@x", "10.0.0.9", T0) == 0
 
 
 def test_a_right_password_clears_the_account_but_not_the_address():
-    throttle = Throttle(ThrottleLimits(per_account=1, per_address=2))
-    throttle.failed("a@b", "10.0.0.1", T0)
-    throttle.succeeded("a@b")
-    assert throttle.wait_s("a@b", "10.0.0.1", T0) == 0
-    throttle.failed("a@b", "10.0.0.1", T0)
-    throttle.succeeded("a@b")
-    assert throttle.wait_s("a@b", "10.0.0.1", T0) == 900
+    throttle = Throttle(ThrottleLimits(per_account=2, per_address=3))
+    for moment in range(3):
+        assert throttle.attempt("a@b", "10.0.0.1", T0 + moment) == 0
+        if moment:
+            throttle.succeeded("a@b", "10.0.0.1", T0 + moment)
+    assert throttle.attempt("c@d", "10.0.0.1", T0) == 0
+    assert throttle.attempt("e@f", "10.0.0.1", T0) == 0
+    assert throttle.attempt("a@b", "10.0.0.1", T0) == 900
+
+
+def test_attempts_made_at_once_are_counted_before_their_passwords_are_checked(stage):
+    slow = Passwords(PasswordHasher(time_cost=2, memory_cost=8192, parallelism=1))
+    access = Access(stage.records, ApiSettings(), stage.clock, slow, Throttle())
+    together = threading.Barrier(20)
+
+    def guess(number: int) -> str:
+        together.wait()
+        with pytest.raises((WrongPassword, TooMany)) as refused:
+            access.sign_in("owner@hengyuan.test", f"a wrong password {number}", "10.0.0.1")
+        return refused.type.__name__
+
+    with ThreadPoolExecutor(20) as pool:
+        outcomes = Counter(pool.map(guess, range(20)))
+    assert outcomes == {"WrongPassword": 5, "TooMany": 15}
 
 
 def test_invented_names_cannot_fill_the_memory():
     throttle = Throttle(ThrottleLimits(max_keys=10))
     for number in range(1000):
-        throttle.failed(f"{number}@x", f"10.0.{number // 256}.{number % 256}", T0)
+        throttle.attempt(f"{number}@x", f"10.0.{number // 256}.{number % 256}", T0)
     assert len(throttle._accounts.failures) == 10
     assert len(throttle._addresses.failures) == 10
 
@@ -103,8 +125,7 @@ def test_within_any_window_no_more_than_the_allowed_failures_get_through(gaps):
     now, tried = T0, []
     for gap in gaps:
         now += gap * NS
-        if throttle.wait_s("a@b", "x", now) == 0:
-            throttle.failed("a@b", "x", now)
+        if throttle.attempt("a@b", "x", now) == 0:
             tried.append(now)
     for start in tried:
         assert sum(start <= t < start + 900 * NS for t in tried) <= 5

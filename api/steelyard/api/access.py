@@ -66,7 +66,8 @@ class Access:
         """
         now_ns = self._clock.now_ns()
         email = email.strip().lower()
-        wait_s = self._throttle.wait_s(email, address, now_ns)
+        # Counted as a failure until it is known to be none: many attempts at once are many attempts.
+        wait_s = self._throttle.attempt(email, address, now_ns)
         if wait_s > 0:
             raise TooMany(
                 "There were too many failed attempts to sign in.",
@@ -77,13 +78,12 @@ class Access:
         stored = account.password_hash if account is not None and account.disabled_ns is None else None
         check = self._passwords.check(stored, password)
         if account is None or not check.correct:
-            self._throttle.failed(email, address, now_ns)
             self._note(now_ns, account, "sign_in_refused", address)
             raise WrongPassword(
                 "The e-mail address and the password do not belong together.",
                 remedy="Check both and try again; capital letters count in a password.",
             )
-        self._throttle.succeeded(email)
+        self._throttle.succeeded(email, address, now_ns)
         entry = _entry(now_ns, account, "sign_in", address)
         if check.new_hash is not None:
             self._records.accounts.set_password(account.id, check.new_hash, entry)

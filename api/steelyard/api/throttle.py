@@ -43,33 +43,41 @@ class Throttle:
         self._addresses = _Table()
         self._lock = threading.Lock()
 
-    def wait_s(self, account: str, address: str, now_ns: int) -> int:
-        """Return the seconds this account or address must still wait; 0 when it may try now.
+    def attempt(self, account: str, address: str, now_ns: int) -> int:
+        """Record an attempt as failed, unless it must wait.
 
         Args:
             account: the e-mail as it will be looked up.
             address: the network address of the caller.
             now_ns: UTC nanoseconds.
+
+        Returns:
+            The seconds that this account or address must still wait; 0 when it may try now.
         """
         with self._lock:
-            return max(
+            wait_s = max(
                 self._wait(self._accounts, account, self._limits.per_account, now_ns),
                 self._wait(self._addresses, address, self._limits.per_address, now_ns),
             )
-
-    def failed(self, account: str, address: str, now_ns: int) -> None:
-        """Record one failed attempt."""
-        with self._lock:
+            if wait_s > 0:
+                return wait_s
             for table, key in ((self._accounts, account), (self._addresses, address)):
                 table.failures.setdefault(key, deque()).append(now_ns)
                 table.failures.move_to_end(key)
                 while len(table.failures) > self._limits.max_keys:
                     table.failures.popitem(last=False)
+            return 0
 
-    def succeeded(self, account: str) -> None:
-        """Forget an account's failures; its address keeps them (one right guess does not excuse a hundred wrong)."""
+    def succeeded(self, account: str, address: str, now_ns: int) -> None:
+        """Forget an account's failures, and of its address this attempt alone.
+
+        One right guess does not excuse a hundred wrong ones. `now_ns` as given to `attempt`.
+        """
         with self._lock:
             self._accounts.failures.pop(account, None)
+            times = self._addresses.failures.get(address)
+            if times is not None and now_ns in times:
+                times.remove(now_ns)
 
     def _wait(self, table: _Table, key: str, allowed: int, now_ns: int) -> int:
         times = table.failures.get(key)
