@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
+import pty
 import queue
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
+from steelyard.broker_config.authority import Authority
 from steelyard.broker_config.client import BrokerClient, BrokerSettings, Message, Will
 from steelyard.broker_config.errors import BrokerSettingsError
-from steelyard.broker_config.settings import TlsSettings
+from steelyard.broker_config.settings import TlsSettings, tls_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
+
+NOW = datetime.now(tz=UTC)
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> None:
@@ -212,3 +222,44 @@ def test_a_missing_tls_file_is_named_before_anything_connects(tmp_path: Path) ->
     with pytest.raises(BrokerSettingsError, match=r"tls\.ca") as caught:
         BrokerClient(settings).start()
     assert str(tmp_path / "ca.pem") in str(caught.value)
+
+
+@pytest.fixture
+def tls_files(tmp_path: Path) -> TlsSettings:
+    authority = Authority.create(NOW)
+    authority.save(tmp_path)
+    certificate, key = authority.issue_ingest(NOW).write(tmp_path, "ingest")
+    return TlsSettings(ca=str(tmp_path / "ca.crt"), certificate=str(certificate), key=str(key))
+
+
+def test_a_tls_file_that_may_not_be_read_is_named(tls_files: TlsSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    tls_context(tls_files)
+    opened = Path.open
+
+    def refuse(path: Path, *arguments: Any) -> Any:
+        if str(path) == tls_files.key:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, *arguments)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(BrokerSettingsError, match=r"ingest\.key' is not a file that we may read \(Permission denied\)"):
+        tls_context(tls_files)
+
+
+def test_an_encrypted_key_is_refused_and_nobody_is_asked_for_its_password(tls_files: TlsSettings) -> None:
+    path = Path(tls_files.key)
+    key = serialization.load_pem_private_key(path.read_bytes(), None)
+    encryption = serialization.BestAvailableEncryption(b"secret")
+    path.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption))
+    program = (
+        "import sys\nfrom steelyard.broker_config.settings import TlsSettings, tls_context\n"
+        "tls_context(TlsSettings(ca=sys.argv[1], certificate=sys.argv[2], key=sys.argv[3]))"
+    )
+    command = [sys.executable, "-c", program, tls_files.ca, tls_files.certificate, tls_files.key]
+    us, terminal = pty.openpty()
+    tried = subprocess.run(
+        command, stdin=terminal, capture_output=True, text=True, timeout=10, check=False, start_new_session=True
+    )
+    os.close(us)
+    os.close(terminal)
+    assert "the key unencrypted" in tried.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import stat
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from steelyard.broker_config.acl import INGEST_IDENTITY, LONGEST_NAME, acl_file,
 from steelyard.broker_config.authority import Authority, make_certificates
 from steelyard.broker_config.conf import MosquittoSettings, ServerTls, mosquitto_conf
 from steelyard.broker_config.errors import BrokerSettingsError, CertificateError
-from steelyard.broker_config.settings import BrokerSettings
+from steelyard.broker_config.settings import BrokerSettings, TlsSettings, tls_context
 from steelyard.contracts.errors import IdentifierError
 from steelyard.contracts.identifiers import GRAMMAR, GatewayId, OrganizationId
 from steelyard.contracts.topics import PREFIX, acl_rules
@@ -121,6 +122,31 @@ def test_a_set_of_certificates_is_made_once_and_extended_later(tmp_path: Path) -
     assert (directory / "hengyuan.gw-1.crt").read_bytes() == before
     for key in directory.glob("*.key"):
         assert stat.S_IMODE(key.stat().st_mode) == 0o600, key
+
+
+@pytest.mark.parametrize("interrupted", ["ca", "server", "ingest", "hengyuan.gw-1"])
+@pytest.mark.parametrize("ending", [".key", ".crt"])
+def test_making_certificates_can_be_interrupted_anywhere_and_done_again(
+    interrupted: str, ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C, or a full disk, in the middle of a file."""
+    gateways = [(OrganizationId("hengyuan"), GatewayId("gw-1"))]
+    write = Path.write_bytes
+
+    def half(path: Path, content: bytes) -> int:
+        if path.name.startswith(interrupted + ending):
+            write(path, content[:40])
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return write(path, content)
+
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_bytes", half)
+        with pytest.raises(OSError, match="No space"):
+            make_certificates(tmp_path, hosts=["localhost"], gateways=gateways, now=NOW)
+    make_certificates(tmp_path, hosts=["localhost"], gateways=gateways, now=NOW)
+    for name in ("server", "ingest", "hengyuan.gw-1"):
+        ca, certificate, key = (str(tmp_path / file) for file in ("ca.crt", f"{name}.crt", f"{name}.key"))
+        tls_context(TlsSettings(ca=ca, certificate=certificate, key=key))
 
 
 def test_certificates_say_who_for_what_and_how_long(tmp_path: Path) -> None:

@@ -124,6 +124,34 @@ def attempt(settings: BrokerSettings, act: Callable[[BrokerClient], None] | None
         client.stop()
 
 
+def test_a_certificate_that_is_renewed_is_used_at_the_next_connection_without_a_restart(
+    secured: Secured, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A gateway runs for years, a certificate does not; and one that is being replaced breaks nothing."""
+    old = secured.authority.issue_gateway(OUR_ORG, OUR_GATEWAY, NOW - timedelta(days=900))  # expired
+    client = BrokerClient(secured.settings(secured.client_tls(old, "gateway"), reconnect_max_s=1))
+    client.start()
+    try:
+        time.sleep(1.5)
+        assert not client.connected, "the control: the old one is refused"
+        secured.gateway()
+        wait_for(lambda: client.connected)
+        (secured.directory / "gateway.crt").write_bytes(old.certificate)  # it does not fit the key
+        client._client.socket().shutdown(socket.SHUT_RDWR)
+        wait_for(lambda: not client.connected)
+        wait_for(lambda: client.connected)
+        assert "going on with the certificate that was read before" in caplog.text
+    finally:
+        client.stop()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 8
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 def test_s5_a_gateway_with_its_certificate_writes_its_own_topics(secured: Secured) -> None:
     def act(client: BrokerClient) -> None:
         assert client.publish(OWN_FRAME, b"own") is not None

@@ -45,10 +45,15 @@ class Issued:
     key: bytes
 
     def write(self, directory: Path, name: str) -> tuple[Path, Path]:
-        """Write `name.crt` and `name.key` (readable by the owner alone); return both paths."""
+        """Write `name.crt` and `name.key` (readable by the owner alone); return both paths.
+
+        The certificate comes last and at once: where there is one, there is its key, whenever this was interrupted.
+        """
         certificate, key = directory / f"{name}.crt", directory / f"{name}.key"
-        certificate.write_bytes(self.certificate)
         _write_secret(key, self.key)
+        unfinished = directory / f"{name}.crt.new"
+        unfinished.write_bytes(self.certificate)
+        unfinished.replace(certificate)
         return certificate, key
 
 

@@ -21,9 +21,11 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from steelyard.broker_config.settings import BrokerSettings, TlsSettings, tls_context
+from steelyard.broker_config.errors import BrokerSettingsError
+from steelyard.broker_config.settings import BrokerSettings, TlsSettings, renew_tls, tls_context
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     from paho.mqtt.client import ConnectFlags, DisconnectFlags
@@ -118,6 +120,7 @@ class BrokerClient:
         self._outstanding = 0
         self._largest_packet: int | None = None
         self._last_line = ""
+        self._tls_trouble = ""
         self._alarms: dict[tuple[str, int], Alarm] = {}
         five = settings.protocol == "5"
         self._client = Client(
@@ -149,8 +152,11 @@ class BrokerClient:
         Raises:
             BrokerSettingsError: a TLS file cannot be used. A broker that is down raises nothing.
         """
-        if self.settings.tls is not None:
-            self._client.tls_set_context(tls_context(self.settings.tls))
+        tls = self.settings.tls
+        if tls is not None:
+            context = tls_context(tls)
+            self._client.tls_set_context(context)
+            self._client.on_pre_connect = lambda _client, _userdata: self._renew(context, tls)
         options: dict[str, Any] = {}
         if self.settings.protocol == "5":
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
@@ -254,6 +260,17 @@ class BrokerClient:
         self._log_change(logging.INFO, "connected to broker %s, %s", self.settings.address, session)
         if self._on_connect is not None:
             self._guard("on_connect", self._on_connect, flags.session_present)
+
+    def _renew(self, context: ssl.SSLContext, tls: TlsSettings) -> None:
+        """Before each attempt to connect, in the network thread."""
+        try:
+            renew_tls(context, tls)
+        except BrokerSettingsError as error:
+            if str(error) != self._tls_trouble:
+                logger.warning("going on with the certificate that was read before: %s", error)
+            self._tls_trouble = str(error)
+        else:
+            self._tls_trouble = ""
 
     def _handle_connect_fail(self, _client: Client, _userdata: object) -> None:
         # paho calls this inside its `except OSError`, and passes the error on in no other way.

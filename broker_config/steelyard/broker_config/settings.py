@@ -105,25 +105,44 @@ def tls_context(tls: TlsSettings) -> ssl.SSLContext:
     """A context that trusts `tls.ca` alone, shows our certificate, and checks the broker's name.
 
     Raises:
-        BrokerSettingsError: a file is missing or is not what it should be; names the file.
+        BrokerSettingsError: a file is missing, cannot be read or is not what it should be; names the file.
     """
     for field in tls.__struct_fields__:
         path = Path(getattr(tls, field))
-        if not path.is_file():
-            message = f"broker.tls.{field} = {str(path)!r} is not a file"
+        try:
+            with path.open("rb"):
+                pass
+        except OSError as error:
+            message = f"broker.tls.{field} = {str(path)!r} is not a file that we may read ({error.strerror})"
             remedy = "give the path of a PEM file; `steelyard broker ca` makes a development set"
-            raise BrokerSettingsError(message, field=f"tls.{field}", value=str(path), remedy=remedy)
+            raise BrokerSettingsError(message, field=f"tls.{field}", value=str(path), remedy=remedy) from error
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _load(context, tls)
+    return context
+
+
+def renew_tls(context: ssl.SSLContext, tls: TlsSettings) -> None:
+    """Read the files anew into a `context` in use: a certificate is renewed while its process runs for years.
+
+    Raises:
+        BrokerSettingsError: they cannot be used (they are being replaced, say); the context stays as it was.
+    """
+    tls_context(tls)
+    _load(context, tls)
+
+
+def _load(context: ssl.SSLContext, tls: TlsSettings) -> None:
     try:
         context.load_verify_locations(cafile=tls.ca)
     except ssl.SSLError as error:
         message = f"broker.tls.ca = {tls.ca!r} is not a PEM certificate ({error.reason})"
         raise BrokerSettingsError(message, field="tls.ca", value=tls.ca, remedy="give the authority's file") from error
     try:
-        context.load_cert_chain(tls.certificate, tls.key)
+        # An empty password, or OpenSSL would ask the terminal for that of an encrypted key, and wait.
+        context.load_cert_chain(tls.certificate, tls.key, password="")
     except ssl.SSLError as error:
-        message = f"broker.tls.certificate = {tls.certificate!r} and key {tls.key!r} do not fit ({error.reason})"
+        reason = error.reason or "its key needs a password"
+        message = f"broker.tls.certificate = {tls.certificate!r} and key {tls.key!r} do not fit ({reason})"
         remedy = "give a certificate and the private key it was made for, both PEM, the key unencrypted"
         raise BrokerSettingsError(message, field="tls.key", value=tls.key, remedy=remedy) from error
-    return context
