@@ -217,3 +217,23 @@ def test_the_doctor_says_when_something_else_answers_where_the_interface_should(
         assert main(["doctor", "--part", "api", "--config", str(tmp_path / "server.toml")]) == 1
         other.join(5)
     assert "220 mail.example" in capsys.readouterr().out
+
+
+def test_the_doctor_asks_its_own_interface_and_no_proxy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY", "REQUEST_METHOD"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        (tmp_path / "server.toml").write_text(f"[api]\nport = {listener.getsockname()[1]}\n")
+        assert main(["doctor", "--part", "api", "--config", str(tmp_path / "server.toml")]) == 0
+    assert "answers 200" in capsys.readouterr().out

@@ -230,7 +230,9 @@ def _api(server: ServerFile) -> Iterator[Finding]:
     host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 - asks, does not listen
     url = f"http://{host}:{settings.port}/healthz"
     try:
-        with urllib.request.urlopen(url, timeout=_CONNECT_S) as answer:
+        # Our own address: a proxy of the environment is for others.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(url, timeout=_CONNECT_S) as answer:
             yield Finding(subject="api", ok=True, message=f"{url} answers {answer.status}")
     except urllib.error.HTTPError as error:
         text = f"{url} answers {error.code}: {error.read(500).decode('utf-8', 'replace')}"

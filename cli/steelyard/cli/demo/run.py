@@ -210,9 +210,11 @@ def _start(children: Children, layout: Layout, settings: ClockSettings | None) -
 
 def _wait_for_console(url: str, children: Children, stop: threading.Event, patience_s: float = 60.0) -> None:
     deadline = time.monotonic() + patience_s
+    # Our own address: a proxy of the environment is for others.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while not stop.wait(0.2):
         children.look_after()
-        with contextlib.suppress(urllib.error.URLError, OSError), urllib.request.urlopen(f"{url}/healthz", timeout=2):  # noqa: S310 - our own address
+        with contextlib.suppress(urllib.error.URLError, OSError), opener.open(f"{url}/healthz", timeout=2):
             return
         if time.monotonic() > deadline:
             raise CommandError(f"the console does not answer at {url}:\n{children.tail('api')}")
