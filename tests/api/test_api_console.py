@@ -8,7 +8,7 @@ import pytest
 from api.stage import DAY, NOW_NS, NS, PASSWORD
 
 from steelyard.calibration.verification.assessment import InstrumentStatus
-from steelyard.calibration.verification.work_orders import OrderState
+from steelyard.calibration.verification.work_orders import OrderState, Trigger
 from steelyard.storage.errors import StoreUnavailable
 
 PAGES = ["/", "/instruments/pt-h-02", "/work-orders", "/work-orders/wo-pt-h-02-drift", "/gateways", "/alerts"]
@@ -339,3 +339,11 @@ def test_gateways_are_shown_with_the_state_they_are_in(stage, browse):
 
 def test_times_are_shown_in_the_zone_of_the_setting(browse):
     assert "2026-11-21 16:30 CST" in browse(demo=True, time_zone="Asia/Shanghai").page("/").text
+
+
+@pytest.mark.parametrize(("trigger", "label"), [(Trigger.JUMP, "Changed about"), (Trigger.DRIFT, "Found")])
+def test_the_time_of_a_jump_is_not_said_to_be_when_it_was_found(stage, browse, trigger, label):
+    client = browse(demo=True)
+    page = client.page(f"/work-orders/{stage.orders[trigger]}").text
+    assert f"<dt>{label}</dt>" in page
+    assert page.count("Changed about") + page.count("<dt>Found</dt>") == 1

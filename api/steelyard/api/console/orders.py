@@ -23,7 +23,7 @@ from steelyard.api.wording import ACTIONS, MAIN_WAY, ROLES, STATES, TRIGGERS, St
 from steelyard.calibration.errors import WorkOrderError
 from steelyard.calibration.verification.audit import AuditEntry
 from steelyard.calibration.verification.roles import Role
-from steelyard.calibration.verification.work_orders import TRANSITIONS, Evidence, OrderState, WorkOrder
+from steelyard.calibration.verification.work_orders import TRANSITIONS, Evidence, OrderState, Trigger, WorkOrder
 
 router = APIRouter(include_in_schema=False)
 
@@ -305,7 +305,9 @@ def _evidence(found: Sequence[Evidence], pages: Pages) -> list[Fact]:
         )
     if newest.probability_out_of_tolerance is not None:
         facts.append(Fact(name="Chance of being outside then", text=percent(newest.probability_out_of_tolerance)))
-    facts.append(Fact(name="Found", text=pages.time(newest.at_ns)))
+    # A jump's time is its own, often days before it could be told from chance.
+    when = "Changed about" if newest.trigger is Trigger.JUMP else "Found"
+    facts.append(Fact(name=when, text=pages.time(newest.at_ns)))
     if len(found) > 1:
         facts.append(Fact(name="Findings", text=f"{len(found)}, the first {pages.time(found[0].at_ns)}"))
     return facts
