@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from steelyard.edge.errors import SpoolError
 from steelyard.edge.frames import FrameSpan, SignedFrame
 from steelyard.edge.spool import Gap, Spool, SpoolLimits
 from steelyard.edge.spooler import ReadOrder, Spooler
@@ -119,4 +120,45 @@ def test_a_full_spool_can_be_stopped(make_spooler: Callable[..., tuple], wait_un
     spooler, _, heard = make_spooler(max_frames=1)
     spooler.append([frame(1), frame(2)])
     wait_until(lambda: heard.full)
+    assert spooler.stop(5)
+
+
+def test_a_disk_that_does_not_read_for_a_moment_is_asked_again(
+    make_spooler: Callable[..., tuple],
+    wait_until: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The sender waits for this answer with everything that follows."""
+    spooler, spool, heard = make_spooler()
+    spooler.append([frame(1), frame(2)])
+    wait_until(lambda: heard.stored == [1, 2])
+    after, failures = spool.after, iter(range(2))
+
+    def after_a_while(*arguments: object) -> list[SignedFrame]:
+        if next(failures, None) is not None:
+            raise SpoolError("disk I/O error")
+        return after(*arguments)
+
+    monkeypatch.setattr(spool, "after", after_a_while)
+    delivered: list[list[SignedFrame]] = []
+    spooler.read(ReadOrder(after=NOTHING, max_frames=10, max_bytes=10**6, deliver=delivered.append))
+    spooler.append([frame(3)])
+    wait_until(lambda: delivered)
+    assert [each.seq for each in delivered[0]] == [1, 2, 3]
+    assert sum("cannot be read" in record.message for record in caplog.records) == 1
+
+
+def test_a_disk_that_never_reads_holds_up_neither_storing_nor_the_end(
+    make_spooler: Callable[..., tuple], wait_until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spooler, spool, heard = make_spooler()
+
+    def never(*_: object) -> list[SignedFrame]:
+        raise SpoolError("disk I/O error")
+
+    monkeypatch.setattr(spool, "after", never)
+    spooler.read(ReadOrder(after=NOTHING, max_frames=10, max_bytes=10**6, deliver=lambda _: None))
+    spooler.append([frame(1)])
+    wait_until(lambda: heard.stored == [1])
     assert spooler.stop(5)

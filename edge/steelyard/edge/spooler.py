@@ -75,6 +75,7 @@ class Spooler:
         self._work = _Work()
         self._stopping = False
         self._full: str | None = None
+        self._unreadable = False
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
 
     @property
@@ -128,8 +129,8 @@ class Spooler:
         while True:
             work, stopping = self._take(kept)
             kept = self._apply(work)
-            for order in work.reads:
-                self._serve(order)
+            unread = [order for order in work.reads if not self._serve(order)]
+            kept.reads = [] if stopping else unread
             if stopping and (not kept or self._full is not None):
                 break
         self._spool.close()
@@ -137,7 +138,7 @@ class Spooler:
     def _take(self, kept: _Work) -> tuple[_Work, bool]:
         """Wait for something to do; what could not be done before comes first."""
         with self._wake:
-            if self._full is not None:
+            if self._full is not None or kept.reads:
                 if not self._work.forget and not self._work.reads and not self._stopping:
                     self._wake.wait(RETRY_S)
             else:
@@ -147,6 +148,7 @@ class Spooler:
             stopping = self._stopping
         work.append = kept.append + work.append
         work.gaps = kept.gaps + work.gaps
+        work.reads = kept.reads + work.reads
         work.merge(kept.forget.values())
         return work, stopping
 
@@ -190,10 +192,17 @@ class Spooler:
             self._full = cause
             self._on_full(cause)
 
-    def _serve(self, order: ReadOrder) -> None:
+    def _serve(self, order: ReadOrder) -> bool:
+        """Deliver what was ordered; False if the disk does not give it now: it is tried again."""
         try:
             frames = self._spool.after(order.after, order.max_frames, order.max_bytes)
-        except SpoolError:
-            logger.exception("the spool cannot be read")
-            return
+        except SpoolError as error:
+            if not self._unreadable:
+                logger.error("the spool cannot be read, trying again: %s", error)  # noqa: TRY400 - the disk's trouble
+            self._unreadable = True
+            return False
+        if self._unreadable:
+            logger.info("the spool can be read again")
+        self._unreadable = False
         order.deliver(frames)
+        return True
