@@ -203,6 +203,20 @@ def test_only_the_frames_of_a_span_are_forgotten(open_spool: Callable[..., Spool
     assert (spool.frames, spool.bytes) == (3, 150)
 
 
+def test_very_many_frames_are_forgotten_without_a_journal_as_large_as_they_are(
+    open_spool: Callable[..., Spool], tmp_path: Path
+) -> None:
+    """Of an earlier boot one receipt may cover all that is kept, and the disk may be nearly full."""
+    spool = open_spool(SpoolLimits(max_frames=10**6, max_bytes=10**9, min_free_bytes=0, ballast_bytes=0))
+    for first in range(1, 10_001, 500):
+        spool.apply([frame(1, seq, 2000) for seq in range(first, first + 500)], [])
+    spool._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    spool.apply([frame(2, 1)], [FrameSpan(boot=1, first=1, last=9_999)])
+    assert (tmp_path / "spool.db-wal").stat().st_size < 10_000_000
+    assert [(each.boot, each.seq) for each in everything(spool)] == [(1, 10_000), (2, 1)]
+    assert (spool.frames, spool.bytes) == (2, 2020)
+
+
 def test_a_spool_that_filled_the_disk_itself_has_room_again_once_it_has_forgotten(
     open_spool: Callable[..., Spool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

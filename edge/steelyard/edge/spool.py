@@ -23,11 +23,13 @@ from steelyard.edge.errors import SpoolError, SpoolFull, SpoolInUse, SpoolUnsafe
 from steelyard.edge.frames import FrameNumber, FrameSpan, SignedFrame
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
     from typing import BinaryIO
 
 SEQ_BITS: Final = 40
+FORGET_AT_ONCE: Final = 1000
+"""Frames deleted in one transaction: the journal that it takes must fit on a disk that is nearly full."""
 SCHEMA_VERSION: Final = 1
 
 _SETTINGS: Final = (
@@ -193,6 +195,8 @@ class Spool:
     def apply(self, append: Sequence[SignedFrame], forget: Sequence[FrameSpan], gaps: Sequence[Gap] = ()) -> None:
         """Store and forget in one transaction; when this returns, both have reached the disk.
 
+        Of very many frames to be forgotten the first go in transactions of their own.
+
         Args:
             append: new frames; one that is there already (a repeated attempt) stays as it is.
             forget: spans of frames that have their receipt.
@@ -204,6 +208,24 @@ class Spool:
         """
         if append:
             self._check_room(append)
+        for portion in self._portions(forget):
+            self._apply((), [portion], ())
+        self._apply(append, forget, gaps)
+
+    def _portions(self, forget: Sequence[FrameSpan]) -> Iterator[FrameSpan]:
+        """What is too much for one transaction, to be forgotten before the next is asked for."""
+        query = "SELECT number FROM frame WHERE number BETWEEN ? AND ? ORDER BY number LIMIT 1 OFFSET ?"
+        for span in forget:
+            while self.frames > FORGET_AT_ONCE:
+                try:
+                    row = self._db.execute(query, (*_keys(span), FORGET_AT_ONCE - 1)).fetchone()
+                except sqlite3.Error as error:
+                    raise _explained(self.path, error) from error
+                if row is None:
+                    break
+                yield FrameSpan(boot=span.boot, first=span.first, last=row[0] & (1 << SEQ_BITS) - 1)
+
+    def _apply(self, append: Sequence[SignedFrame], forget: Sequence[FrameSpan], gaps: Sequence[Gap]) -> None:
         try:
             self._db.execute("BEGIN")
             frames, size = self._forget(forget)
@@ -262,7 +284,7 @@ class Spool:
         """Delete what has its receipt; return the changes of count and bytes (not positive)."""
         frames = size = 0
         for frames_of in forget:
-            span = tuple(frames_of.boot << SEQ_BITS | seq for seq in (frames_of.first, frames_of.last))
+            span = _keys(frames_of)
             count, total = self._db.execute(
                 "SELECT count(*), coalesce(sum(length(message)), 0) FROM frame WHERE number BETWEEN ? AND ?", span
             ).fetchone()
@@ -326,6 +348,10 @@ class Spool:
 
 def _key(number: FrameNumber) -> int:
     return number.boot << SEQ_BITS | number.seq
+
+
+def _keys(span: FrameSpan) -> tuple[int, int]:
+    return span.boot << SEQ_BITS | span.first, span.boot << SEQ_BITS | span.last
 
 
 def _explained(path: Path, error: sqlite3.Error) -> SpoolError:
