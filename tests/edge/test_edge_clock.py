@@ -36,7 +36,7 @@ def test_a_scaled_clock_is_polled_in_its_own_time_and_then_runs_true(
     start_gateway: Callable[..., object],
     wait_until: Callable[..., None],
 ) -> None:
-    """An hour of history at 3600 times the speed, a sample each simulated minute; then ten samples a second."""
+    """An hour of history at 1200 times the speed, a sample each simulated minute; then ten samples a second."""
     consumer = consumer_factory(mosquitto.port)
     path = gateway_directory(
         broker_port=mosquitto.port,
@@ -44,7 +44,7 @@ def test_a_scaled_clock_is_polled_in_its_own_time_and_then_runs_true(
         poll="period_s = 0.1\nsimulated_period_s = 60.0\ntimeout_s = 0.3\n",
     )
     now = time.time_ns()
-    clock = f"[clock]\nsimulated_from_ns = {now - 3600 * S}\nwall_from_ns = {now}\nrate = 3600.0\n"
+    clock = f"[clock]\nsimulated_from_ns = {now - 3600 * S}\nwall_from_ns = {now}\nrate = 1200.0\n"
     path.write_text(path.read_text().replace("[poll]", clock + "[poll]"))
     gateway = start_gateway(path)
 
