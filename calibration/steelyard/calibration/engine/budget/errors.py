@@ -1,6 +1,6 @@
 """What can be wrong with an uncertainty budget.
 
-BudgetError (ValueError)
+BudgetError (EngineError)
 ├── ModelError          text that is no model; says line and column
 ├── QuantityError       an input quantity that cannot be
 ├── CorrelationError    correlations that no quantities can have
@@ -10,18 +10,16 @@ BudgetError (ValueError)
 
 from __future__ import annotations
 
-_SHOWN = 120
+from steelyard.calibration.engine.errors import EngineError, shortened
 
 
-class BudgetError(ValueError):
+class BudgetError(EngineError):
     """A budget that cannot be evaluated; names the field, shows the value, says the remedy."""
 
-    def __init__(self, field: str, value: object, remedy: str) -> None:
-        shown = repr(value)
-        super().__init__(f"{field}: {shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '…'}: {remedy}")
-        self.field = field
-        self.value = value
-        self.remedy = remedy
+    @staticmethod
+    def shown(value: object) -> str:
+        """How a value is written in the message."""
+        return shortened(repr(value))
 
 
 class ModelError(BudgetError):

@@ -5,12 +5,8 @@ ControlError    an argument outside its range, with field, value and remedy
 
 from __future__ import annotations
 
+from steelyard.calibration.engine.errors import EngineError
 
-class ControlError(ValueError):
+
+class ControlError(EngineError):
     """A control chart that cannot be drawn or designed as it is asked."""
-
-    def __init__(self, field: str, value: object, remedy: str) -> None:
-        super().__init__(f"{field}: {remedy}" if value is None else f"{field}: {value!r}: {remedy}")
-        self.field = field
-        self.value = value
-        self.remedy = remedy

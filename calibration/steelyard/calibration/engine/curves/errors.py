@@ -1,6 +1,6 @@
 """What can be wrong with a calibration curve.
 
-CurveError (ValueError)
+CurveError (EngineError)
 ├── DataError            observations or uncertainties that cannot be
 ├── ModelChoiceError     a model that does not fit the data or the start values
 ├── SingularDesignError  the data do not determine every parameter
@@ -10,18 +10,16 @@ CurveError (ValueError)
 
 from __future__ import annotations
 
-_SHOWN = 80
+from steelyard.calibration.engine.errors import EngineError, shortened
 
 
-class CurveError(ValueError):
+class CurveError(EngineError):
     """A curve that cannot be fitted or used; names the field, shows the value, says the remedy."""
 
-    def __init__(self, field: str, value: object, remedy: str) -> None:
-        shown = repr(value) if isinstance(value, str) else str(value)
-        super().__init__(f"{field}: {shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '…'}: {remedy}")
-        self.field = field
-        self.value = value
-        self.remedy = remedy
+    @staticmethod
+    def shown(value: object) -> str:
+        """How a value is written in the message."""
+        return shortened(repr(value) if isinstance(value, str) else str(value), 80)
 
 
 class DataError(CurveError):

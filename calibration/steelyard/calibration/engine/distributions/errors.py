@@ -5,12 +5,13 @@ DistributionError    a parameter outside its range, with field, value and remedy
 
 from __future__ import annotations
 
+from steelyard.calibration.engine.errors import EngineError
 
-class DistributionError(ValueError):
+
+class DistributionError(EngineError):
     """A parameter of a distribution is outside its range."""
 
-    def __init__(self, field: str, value: object, remedy: str) -> None:
-        super().__init__(f"{field}: {value!r}: {remedy}")
-        self.field = field
-        self.value = value
-        self.remedy = remedy
+    @staticmethod
+    def shown(value: object) -> str:
+        """How a value is written in the message."""
+        return repr(value)

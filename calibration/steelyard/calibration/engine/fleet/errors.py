@@ -1,6 +1,6 @@
 """What can be wrong with a fleet's data.
 
-FleetError (ValueError)
+FleetError (EngineError)
 ├── HistoryError      calibrations that cannot have happened so, or too few of them
 ├── ParameterError    parameters of drift that no instrument can have
 └── DetectionError    a chart for sudden changes that cannot work
@@ -8,18 +8,16 @@ FleetError (ValueError)
 
 from __future__ import annotations
 
-_SHOWN = 120
+from steelyard.calibration.engine.errors import EngineError, shortened
 
 
-class FleetError(ValueError):
+class FleetError(EngineError):
     """Data that cannot be used; names the field, shows the value, says the remedy."""
 
-    def __init__(self, field: str, value: object, remedy: str) -> None:
-        shown = repr(value)
-        super().__init__(f"{field}: {shown if len(shown) <= _SHOWN else shown[:_SHOWN] + '…'}: {remedy}")
-        self.field = field
-        self.value = value
-        self.remedy = remedy
+    @staticmethod
+    def shown(value: object) -> str:
+        """How a value is written in the message."""
+        return shortened(repr(value))
 
 
 class HistoryError(FleetError):

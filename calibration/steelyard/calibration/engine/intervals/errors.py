@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import math
 
+from steelyard.calibration.engine.errors import EngineError
 
-class IntervalError(ValueError):
+
+class IntervalError(EngineError):
     """A question about a calibration interval that makes no sense as it is put."""
-
-    def __init__(self, field: str, value: object, remedy: str) -> None:
-        super().__init__(f"{field}: {remedy}" if value is None else f"{field}: {value!r}: {remedy}")
-        self.field = field
-        self.value = value
-        self.remedy = remedy
 
 
 def require_fraction(field: str, value: float) -> None:

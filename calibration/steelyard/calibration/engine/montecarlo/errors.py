@@ -5,12 +5,13 @@ MonteCarloError    a setting out of range, trials without a value, correlations 
 
 from __future__ import annotations
 
+from steelyard.calibration.engine.errors import EngineError
 
-class MonteCarloError(ValueError):
+
+class MonteCarloError(EngineError):
     """A Monte Carlo calculation that cannot be made; names the field, shows the value, says the remedy."""
 
-    def __init__(self, field: str, value: object, remedy: str) -> None:
-        super().__init__(f"{field}: {value!r}: {remedy}")
-        self.field = field
-        self.value = value
-        self.remedy = remedy
+    @staticmethod
+    def shown(value: object) -> str:
+        """How a value is written in the message."""
+        return repr(value)

@@ -1,21 +1,22 @@
 """What can be wrong with a sensor equation.
 
-SensorError (ValueError)
+SensorError (EngineError)
 ├── RangeError        a value outside the range of the equation
 └── CoefficientError  coefficients that make no sensor
 """
 
 from __future__ import annotations
 
+from steelyard.calibration.engine.errors import EngineError
 
-class SensorError(ValueError):
+
+class SensorError(EngineError):
     """A sensor equation that cannot be used; names the field, shows the value, says the remedy."""
 
-    def __init__(self, field: str, value: object, remedy: str) -> None:
-        super().__init__(f"{field}: {value}: {remedy}")
-        self.field = field
-        self.value = value
-        self.remedy = remedy
+    @staticmethod
+    def shown(value: object) -> str:
+        """How a value is written in the message."""
+        return str(value)
 
 
 class RangeError(SensorError):

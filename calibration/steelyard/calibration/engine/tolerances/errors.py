@@ -1,25 +1,22 @@
 """What is wrong with a tolerance.
 
-ToleranceError (ValueError)
+ToleranceError (EngineError)
 ├── RuleError      a rule that cannot be, or that says nothing at a point
 └── TableError     a class table that cannot be read, or that has no such class, phase or parameter
 """
 
 from __future__ import annotations
 
-_SHOWN = 120
+from steelyard.calibration.engine.errors import EngineError, shortened
 
 
-class ToleranceError(ValueError):
+class ToleranceError(EngineError):
     """A tolerance that cannot be used; names the field, shows the value, says the remedy."""
 
-    def __init__(self, field: str, value: object, remedy: str) -> None:
-        shown = repr(value)
-        shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
-        super().__init__(f"{field}: {remedy}" if value is None else f"{field}: {shown}: {remedy}")
-        self.field = field
-        self.value = value
-        self.remedy = remedy
+    @staticmethod
+    def shown(value: object) -> str | None:
+        """How a value is written in the message."""
+        return None if value is None else shortened(repr(value))
 
 
 class RuleError(ToleranceError):
