@@ -50,15 +50,19 @@ class FleetPriors:
         """What the fleet has shown of `kind`, else the table's."""
         return self._learned.get(kind) or KindPrior(prior=prior_of(kind))
 
+    def stand(self, today: date) -> bool:
+        """Whether they were learned in the quarter of that day: only new certificates can change them in it."""
+        return self._quarter == first_day_of_quarter(today)
+
     def learn(self, tracks: Sequence[Track], today: date) -> bool:
         """Learn from all instruments' tracks, in one order always, where it is time to; whether anything changed.
 
         It is time at a quarter's beginning, and when a tenth more certificates are on record than when last learned.
         """
-        quarter = first_day_of_quarter(today)
         certificates = sum(track.pair.count(False) for track in tracks)
-        if quarter == self._quarter and certificates <= _MUCH_MORE * self._certificates:
+        if self.stand(today) and certificates <= _MUCH_MORE * self._certificates:
             return False
+        quarter = first_day_of_quarter(today)
         found = _by_kind(tracks, instant_of(quarter, self._utc_offset_minutes) / YEAR_NS)
         self._quarter, self._certificates = quarter, certificates
         if found == self._learned:

@@ -95,6 +95,8 @@ class Knowledge:
         for name in self._known.keys() - fleet.legal.keys():
             del self._known[name]
         changed = {name for name in fleet.legal if self._is_new(fleet, name, sizes.get(name, _NOTHING))}
+        if not changed and self._priors.stand(today):
+            return changed, 0  # nearly every run: nothing is new
         stored = 0
         tracks = {
             name: (known.legal, known.estimated.track)
