@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import hypothesis_profile
 import pytest
 from servers import ports
 from servers.amqtt_broker import AmqttBroker, start_amqtt
@@ -15,6 +16,14 @@ from servers.chromium import find_chromium
 from servers.influxdb import InfluxBucket, InfluxServer, start_influxdb
 from servers.mosquitto import OPEN_CONFIGURATION, Mosquitto, start_mosquitto
 from servers.postgres import PostgresServer, start_postgres
+
+hypothesis_profile.register()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules with slow tests first: a long one that comes last keeps one processor busy and lets the others wait."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +64,7 @@ def amqtt_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AmqttBrok
 
 @pytest.fixture(scope="session")
 def influxdb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxServer]:
-    """One InfluxDB 2 for the whole run."""
+    """One InfluxDB 2 for all tests of this test process."""
     server = start_influxdb(tmp_path_factory.mktemp("influxdb"))
     yield server
     server.daemon.stop()
@@ -71,7 +80,7 @@ def influxdb(influxdb_server: InfluxServer) -> Iterator[InfluxBucket]:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """One PostgreSQL cluster for the whole run."""
+    """One PostgreSQL cluster for all tests of this test process."""
     server = start_postgres()
     yield server
     server.remove()

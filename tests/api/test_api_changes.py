@@ -10,6 +10,7 @@ from api.stage import NOW_NS, NS, PASSWORD, PEOPLE, TODAY, Stage
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis_profile import examples
 
 from steelyard.calibration.errors import TransitionRefused
 from steelyard.calibration.verification.roles import Role
@@ -326,7 +327,7 @@ def test_no_sequence_of_requests_bypasses_the_table(tmp_path, template):
     try:
         machine = AnyHands.TestCase
         machine.settings = settings(
-            max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=examples(12), stateful_step_count=25, suppress_health_check=list(HealthCheck)
         )
         machine("runTest").runTest()
     finally:

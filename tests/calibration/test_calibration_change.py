@@ -5,6 +5,7 @@ import pytest
 from calibration.fleets import YEAR_DAYS, daily_record, drifting_levels, model_levels, parameters
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis_profile import examples
 
 from steelyard.calibration.engine.tracking.change import (
     ChangeDesign,
@@ -31,7 +32,7 @@ def test_run_lengths_are_the_published_ones(shift, published, tolerance):
 
 
 @given(st.floats(10.0, 1e6))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 def test_the_decision_interval_gives_the_run_length_it_was_asked_for(run_length):
     assert average_run_length(0.5, decision_interval(0.5, run_length)) == pytest.approx(run_length, rel=1e-4)
 

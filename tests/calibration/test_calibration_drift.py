@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 from calibration.fleets import daily_record, model_levels, parameters
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from steelyard.calibration.engine.tracking.change import ChangeDesign
@@ -52,7 +52,6 @@ observation = st.tuples(st.floats(0.01, 1.0), st.floats(-2.0, 2.0), st.floats(0.
 
 
 @given(st.lists(observation, min_size=1, max_size=8), st.floats(0.0, 2.0))
-@settings(deadline=None)
 def test_certificates_at_irregular_times_give_the_exact_posterior(rows, ahead):
     t = 50.0 + np.cumsum([row[0] for row in rows])
     y, u = [row[1] for row in rows], [row[2] for row in rows]

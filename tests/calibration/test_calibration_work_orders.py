@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis_profile import examples
 
 from steelyard.calibration.errors import TransitionRefused
 from steelyard.calibration.verification.roles import Role
@@ -124,7 +125,7 @@ def test_supervisor_and_administrator_have_no_part_in_the_flow():
 
 
 @given(st.sampled_from(list(OrderState)), st.sampled_from(list(OrderState)), st.sampled_from(list(Role)))
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_a_step_that_is_not_in_the_table_is_refused_with_the_way_on(source, target, role):
     listed = any((s.source, s.target) == (source, target) and role in s.roles for s in TRANSITIONS)
     if not listed:
@@ -299,5 +300,5 @@ class AnybodyTriesAnything(RuleBasedStateMachine):
             assert self.path[-1 - self.path[::-1].index(S.REVIEWED) - 1] is S.MEASURED
 
 
-AnybodyTriesAnything.TestCase.settings = settings(max_examples=120, stateful_step_count=60, deadline=None)
+AnybodyTriesAnything.TestCase.settings = settings(max_examples=examples(120), stateful_step_count=60)
 TestNobodyBypassesTheFlow = AnybodyTriesAnything.TestCase

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis_profile import examples
 
 from steelyard.calibration.engine.budget.correlation import Coefficient, correlate
 from steelyard.calibration.engine.budget.evaluation import Budget, OutputResult, evaluate_budget
@@ -79,7 +80,7 @@ def test_permuting_inputs_changes_no_draw_of_monte_carlo() -> None:
     assert results[0] == results[1] == results[2]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(
     st.lists(st.tuples(st.floats(-5.0, 5.0), st.floats(0.1, 3.0)), min_size=1, max_size=5),
     st.floats(-0.8, 0.8),

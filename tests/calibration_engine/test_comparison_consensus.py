@@ -8,6 +8,7 @@ import pytest
 from calibration_engine.workbench import calc, refusal, run
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from hypothesis_profile import examples
 from scipy.special import chdtri
 
 from steelyard.calibration.engine.comparisons.consensus import METHODS, consensus, degrees_of_equivalence
@@ -134,7 +135,7 @@ laboratories = st.lists(st.tuples(st.floats(-5.0, 5.0), st.floats(0.1, 3.0)), mi
 
 
 @given(laboratories)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_the_search_finds_what_enumeration_finds(results):
     x, u = zip(*results, strict=True)
     expected = enumerated(x, u)

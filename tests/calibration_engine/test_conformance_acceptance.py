@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis_profile import examples
 from scipy.stats import norm
 from scipy.stats import t as student
 
@@ -135,7 +136,7 @@ def test_deavers_guard_band_comes_out_of_its_risk():
 @given(
     st.floats(0.0005, 0.2), st.floats(0.02, 1.0), st.sampled_from([Limits(upper=1.0), Limits(lower=-1.2, upper=1.0)])
 )
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 def test_acceptance_limits_keep_the_global_risk(target, u, tolerance):
     prior = Rectangular(lower=-1.5, upper=1.5)
     found = acceptance_for_global_risk(prior, u, tolerance, target)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis_profile import examples
 from scipy.special import ndtr
 
 from steelyard.calibration.engine.conformance.errors import ConformanceError
@@ -122,7 +123,7 @@ def test_simulation_agrees_with_the_integral_for_any_prior(prior, tolerance, acc
     st.sampled_from([(-1.0, 1.0), (-math.inf, 1.0), (-1.0, math.inf), (-0.2, 2.0)]),
     st.floats(-0.3, 0.15),
 )
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_closed_form_and_integral_agree(mean, deviation, u, limits, band):
     tolerance = Limits(lower=limits[0], upper=limits[1])
     acceptance = tolerance.guarded(band)
@@ -199,7 +200,7 @@ def test_nothing_accepted_leaves_no_conditional_risk():
 
 
 @given(st.floats(-3, 3), st.floats(0.1, 2.0), st.floats(0.1, 2.0), st.floats(-3, 3))
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_a_normal_prior_and_measurement_have_the_posterior_of_jcgm_106(mean, deviation, u, value):
     # JCGM 106:2012, A.4: weights are inverse variances.
     found = posterior(Normal(value=mean, standard_uncertainty=deviation), value, u, Limits(upper=0.5))

@@ -8,6 +8,7 @@ from calibration_engine.strd_statistics import printed_tolerance
 from calibration_engine.workbench import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis_profile import examples
 
 from steelyard.calibration.engine.control.absorption import mean_steps
 from steelyard.calibration.engine.control.cusum import CusumDesign
@@ -260,7 +261,7 @@ shifts = st.floats(0.0, 4.0)
 
 
 @given(shifts, st.floats(0.1, 1.0), st.floats(1.0, 6.0))
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 def test_a_two_sided_chart_does_not_care_for_the_sign_of_a_shift(shift, weight, limit):
     for lengths in (
         cusum_run_lengths(CusumDesign(k=weight, h=limit), [shift, -shift]),

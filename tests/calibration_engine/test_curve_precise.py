@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from steelyard.calibration.engine.curves.errors import SingularDesignError
@@ -36,7 +36,6 @@ def test_a_double_is_the_decimal_that_it_prints_as() -> None:
     assert _close(Precise(np.pi), "3.141592653589793238462643383279502884197169399375105820974944")
 
 
-@settings(deadline=None)
 @given(st.floats(-1e4, 1e4))
 def test_functions_agree_with_double_precision(value: float) -> None:
     number = Precise(value)
@@ -47,7 +46,6 @@ def test_functions_agree_with_double_precision(value: float) -> None:
     assert float(Precise(value / 1e3).tanh()) == pytest.approx(math.tanh(value / 1e3), abs=1e-15)
 
 
-@settings(deadline=None)
 @given(st.floats(-0.999, 0.999))
 def test_inverse_functions_undo(value: float) -> None:
     number = Precise(value)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis_profile import examples
 
 from steelyard.calibration.engine.curves import linear
 from steelyard.calibration.engine.curves.fit import CurveFit, fit_curve
@@ -23,7 +24,7 @@ def _observations(noise: list[float], *, uncertain_x: bool, scale_x: float = 1.0
     return observe({"x": scale_x * X}, scale_y * y, u_y=scale_y * np.linspace(0.2, 0.4, 8), u_x=u_x)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(noise=NOISE, scale_x=FACTOR, scale_y=FACTOR, uncertain_x=st.booleans(), degree=st.sampled_from([1, 2, 3]))
 def test_scaling_the_units_scales_the_parameters(
     noise: list[float], scale_x: float, scale_y: float, uncertain_x: bool, degree: int
@@ -38,7 +39,7 @@ def test_scaling_the_units_scales_the_parameters(
     assert other.chi_square == pytest.approx(one.chi_square, rel=1e-6, abs=1e-9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(noise=NOISE, order=st.permutations(range(8)), uncertain_x=st.booleans())
 def test_order_of_observations_is_irrelevant(noise: list[float], order: list[int], uncertain_x: bool) -> None:
     data = _observations(noise, uncertain_x=uncertain_x)
@@ -53,7 +54,7 @@ def test_order_of_observations_is_irrelevant(noise: list[float], order: list[int
     assert other.covariance == pytest.approx(one.covariance, rel=1e-9)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15))
 @given(scale_x=st.floats(1e-3, 1e3), scale_y=st.floats(1e-3, 1e3), noise=NOISE)
 def test_scaling_the_units_scales_a_nonlinear_model(scale_x: float, scale_y: float, noise: list[float]) -> None:
     y = 9.0 * np.exp(-0.5 * X) + 1.0 + 0.05 * np.array(noise)
@@ -63,7 +64,7 @@ def test_scaling_the_units_scales_a_nonlinear_model(scale_x: float, scale_y: flo
     assert other.covariance[1, 1] * scale_x**2 == pytest.approx(one.covariance[1, 1], rel=1e-7)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(b=st.floats(0.05, 3.0), start=st.floats(0.05, 3.0), a=st.floats(-100, 100).filter(lambda a: abs(a) > 1.0))
 def test_exact_data_give_back_their_parameters(a: float, b: float, start: float) -> None:
     fit = fit_curve(DECAY, observe({"x": X}, a * np.exp(-b * X) + 2.5), start={"b": start})
@@ -71,7 +72,7 @@ def test_exact_data_give_back_their_parameters(a: float, b: float, start: float)
     assert fit.values == pytest.approx([a, b, 2.5], rel=1e-7)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(noise=NOISE, degree=st.sampled_from([1, 2, 3]), place=st.floats(0.5, 7.7))
 def test_double_precision_agrees_with_sixty_digits(noise: list[float], degree: int, place: float) -> None:
     data = _observations(noise, uncertain_x=False)
@@ -81,7 +82,7 @@ def test_double_precision_agrees_with_sixty_digits(noise: list[float], degree: i
     assert double.inverse.astype(float) == pytest.approx(precise.inverse.astype(float), rel=1e-8)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(noise=NOISE, place=st.floats(0.5, 7.7), uncertain_x=st.booleans())
 def test_backwards_undoes_forwards(noise: list[float], place: float, uncertain_x: bool) -> None:
     fit = fit_curve(line(), _observations(noise, uncertain_x=uncertain_x))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis_profile import examples
 from scipy import stats
 
 from steelyard.calibration.engine.fleet.baselines import baseline_quantiles
@@ -73,7 +74,7 @@ def test_calibrations_that_do_not_follow_each_other_share_no_noise():
     assert predict_event(apart, *at).location[0, 0, 0] == 0.0
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(st.floats(-3, 3), st.floats(0.1, 5), st.floats(1.2, 30), st.floats(0.05, 0.95))
 def test_quantiles_of_a_mixture_are_those_of_the_distribution(location, scale, freedom, weight):
     mixture = TMixture(

@@ -9,6 +9,7 @@ import pytest
 from calibration_engine.fleet_simulation import TRUTH, Fleet, simulate
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis_profile import examples
 from scipy import stats
 
 from steelyard.calibration.engine.fleet.drift_learning import learn_parameters
@@ -93,7 +94,7 @@ def test_after_an_adjustment_the_noise_returns_with_opposite_sign():
     assert after.error[0, 0] == pytest.approx(-0.3)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20))
 @given(st.floats(1e-6, 1e6))
 def test_scaling_the_unit_scales_the_result(factor):
     fleet = simulate(20, 5, np.random.default_rng(2))
@@ -115,7 +116,7 @@ def shuffled(observations: Observations, rng: np.random.Generator) -> Observatio
     )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10))
 @given(st.integers(0, 1000))
 def test_the_order_of_observations_does_not_matter(seed):
     fleet = simulate(20, 5, np.random.default_rng(seed))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis_profile import examples
 
 from steelyard.calibration.engine.intervals.binomial_fit import History, binomial_fit
 from steelyard.calibration.engine.intervals.drift_fit import (
@@ -182,7 +183,7 @@ def test_a_value_that_drifts_away_from_its_only_limit_has_no_interval(nasa):
 
 
 @given(st.floats(0.01, 100.0), st.floats(0.01, 100.0))
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 def test_units_of_time_and_value_scale_the_drift(time, value):
     fit = fit_drift(np.array(DAYS) * time, np.array(CHANGES) * value, order=2)
     found = interval_by_reliability(fit, 10.03 * value, 0.28 * value, 0.9, lower=9.0 * value, upper=11.0 * value)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from calibration_engine.sensor_command import sensor_answer, sensor_refusal
 from calibration_engine.workbench import run
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from steelyard.calibration.engine.sensors.errors import CoefficientError, RangeError
@@ -51,7 +51,6 @@ def test_tolerances_in_ohm_follow_from_the_sensitivity(table: dict[int, tuple[fl
         assert celsius * slope == pytest.approx(ohm, abs=allowed)
 
 
-@settings(deadline=None)
 @given(st.floats(-200.0, 850.0))
 def test_pt100_backwards_undoes_forwards(temperature: float) -> None:
     sensor = PlatinumThermometer()
@@ -95,7 +94,6 @@ def test_thermistor_against_the_makers_table() -> None:
     assert (back["unit_in"], back["unit_out"]) == ("ohm", "degC")
 
 
-@settings(deadline=None)
 @given(st.floats(-100.0, 300.0))
 def test_thermistor_backwards_undoes_forwards(temperature: float) -> None:
     sensor = Thermistor.of(COEFFICIENTS)

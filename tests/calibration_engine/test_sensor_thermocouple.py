@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from calibration_engine.sensor_command import sensor_answer, sensor_refusal
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from steelyard.calibration.engine.sensors.errors import CoefficientError, RangeError
@@ -47,7 +47,6 @@ def test_table_read_backwards(letter: str) -> None:
 
 
 @pytest.mark.parametrize("letter", LETTERS)
-@settings(deadline=None)
 @given(share=st.floats(0.0, 1.0))
 def test_backwards_undoes_forwards_to_a_millionth_of_a_degree(letter: str, share: float) -> None:
     sensor = Thermocouple(letter=letter)

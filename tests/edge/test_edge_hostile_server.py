@@ -6,8 +6,9 @@ import struct
 from collections.abc import Callable, Iterable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis_profile import FIXTURE_SHARED_BY_EXAMPLES, examples
 from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
 
@@ -238,7 +239,7 @@ def spoiled_replies(draw: st.DrawFn) -> Callable[[bytes], bytes]:
     return spoil
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=FIXTURE_SHARED_BY_EXAMPLES)
 @given(spoils=st.lists(spoiled_replies(), min_size=1, max_size=6))
 def test_s4_no_generated_reply_but_an_exact_one_gives_a_value(
     spoils: list[Callable[[bytes], bytes]], scripted_server: Callable[..., object]

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis_profile import examples
 
 from steelyard.edge import spool as spool_module
 from steelyard.edge.errors import SpoolError, SpoolFull, SpoolInUse, SpoolUnsafe
@@ -380,5 +381,5 @@ class SpoolModel(RuleBasedStateMachine):
         self.directory.cleanup()
 
 
-SpoolModel.TestCase.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+SpoolModel.TestCase.settings = settings(max_examples=examples(25), stateful_step_count=25)
 TestSpoolNeverLoses = SpoolModel.TestCase

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis_profile import examples
 
 from steelyard.edge.frames import FrameNumber, FrameSpan, SignedFrame
 from steelyard.edge.outbox import MAX_FRESH, Outbox
@@ -271,7 +272,7 @@ class Sending(RuleBasedStateMachine):
         assert all(self.is_in_the_ledger(each) or each.number in self.gone for each in self.ever)
 
 
-Sending.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+Sending.TestCase.settings = settings(max_examples=examples(150), stateful_step_count=60)
 TestSendingLosesNothing = Sending.TestCase
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from house.source_tree import PARTS, python_files, text_files, tree_of
+from hypothesis import HealthCheck, settings
 
 # The adapter that asks the operating system, and the command, which begins everything.
 _MAY_ASK_THE_TIME = ("contracts/steelyard/contracts/clock.py", "cli/")
@@ -134,3 +135,43 @@ def _draws_tree(path: Path) -> bool:
     tree = tree_of(path)
     drawing = ast.get_docstring(tree) or ""
     return all(node.name in drawing for node in tree.body if isinstance(node, ast.ClassDef))
+
+
+def _settings_of_its_own(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Line and keyword of each setting of Hypothesis that tests/hypothesis_profile.py is there to make."""
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Call) and ast.unparse(node.func) in {"settings", "hypothesis.settings"}):
+            continue
+        for keyword in node.keywords:
+            if keyword.arg in {"deadline", "derandomize", "database", "print_blob"}:
+                yield node.lineno, keyword.arg
+            if keyword.arg == "max_examples" and not ast.unparse(keyword.value).startswith("examples("):
+                yield node.lineno, keyword.arg
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("settings(deadline=None)", ["deadline"]),
+        ("settings(derandomize=False, database=None)", ["derandomize", "database"]),
+        ("settings(max_examples=30)", ["max_examples"]),
+        ("settings(max_examples=examples(30), stateful_step_count=9)", []),
+    ],
+)
+def test_the_check_finds_settings_of_its_own(source: str, found: list[str]) -> None:
+    assert [name for _, name in _settings_of_its_own(ast.parse(source))] == found
+
+
+def test_all_property_tests_run_by_one_profile() -> None:
+    own = [
+        f"{path}:{line} {name}"
+        for path in python_files("tests")
+        if path.name != "hypothesis_profile.py"
+        for line, name in _settings_of_its_own(tree_of(path))
+    ]
+    assert own == []
+
+
+def test_examples_take_as_long_as_they_take() -> None:
+    assert settings().deadline is None
+    assert HealthCheck.too_slow in settings().suppress_health_check

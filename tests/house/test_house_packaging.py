@@ -54,10 +54,36 @@ def test_the_server_carries_what_the_gateway_must_not() -> None:
     assert _brought_by(["steelyard[server]"]) >= _SERVER_ONLY
 
 
+def _locked(name: str) -> dict[str, set[str]]:
+    """The versions of each distribution that a lock file pins (there may be one for each Python)."""
+    pins: dict[str, set[str]] = {}
+    for line in (ROOT / name).read_text().splitlines():
+        pinned, is_pin, version = line.split(";")[0].rstrip("\\ ").partition("==")
+        if is_pin:
+            pins.setdefault(canonicalize_name(pinned.split("[")[0]), set()).add(version)
+    return pins
+
+
+def test_everything_the_demonstration_needs_is_locked() -> None:
+    assert (
+        _brought_by(["steelyard[edge,server,sim]", "hatchling", "editables"]) - set(_locked("requirements.lock"))
+        == set()
+    )
+
+
+def test_the_demonstration_installs_no_tool_of_the_developers() -> None:
+    tools = {"pytest", "mypy", "ruff", "hypothesis", "playwright", "schemathesis", "import-linter", "matplotlib"}
+    assert set(_locked("requirements.lock")) & tools == set()
+    assert tools - set(_locked("requirements-dev.lock")) == set()
+
+
 def test_everything_an_extra_brings_is_locked() -> None:
-    lock = (ROOT / "requirements.lock").read_text()
-    locked = {canonicalize_name(line.split("==")[0].split("[")[0]) for line in lock.splitlines() if "==" in line}
-    assert _brought_by(["steelyard[all]"]) - locked == set()
+    assert _brought_by(["steelyard[all]"]) - set(_locked("requirements-dev.lock")) == set()
+
+
+def test_both_lock_files_pin_the_same_versions() -> None:
+    all_of_it = _locked("requirements-dev.lock")
+    assert all(versions <= all_of_it[name] for name, versions in _locked("requirements.lock").items())
 
 
 def test_every_part_is_packaged() -> None:

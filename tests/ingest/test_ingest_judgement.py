@@ -9,6 +9,7 @@ import cbor2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis_profile import examples
 
 from steelyard.contracts.cose import parse_sign1, sign1
 from steelyard.contracts.frame import MAX_FRAME_BYTES, Block, ClockStatus, Frame, encode_frame
@@ -240,7 +241,7 @@ def test_a_forged_key_id_does_not_help() -> None:
     assert refuse(forged).reason is Reason.SIGNATURE_INVALID
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.integers(0, len(GOOD) - 1), st.integers(0, 7))
 def test_s3_no_changed_bit_gets_through(place: int, bit: int) -> None:
     message = bytearray(GOOD)
@@ -248,7 +249,7 @@ def test_s3_no_changed_bit_gets_through(place: int, bit: int) -> None:
     refuse(bytes(message))
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.binary(max_size=200))
 def test_s3_no_bytes_crash_the_judge(message: bytes) -> None:
     refuse(message)
@@ -262,14 +263,14 @@ _json = st.recursive(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.sampled_from(["gateway", "boot", "seq", "sent", "clock", "blocks"]), _json)
 def test_s3_no_field_of_another_kind_crashes_the_judge(name: str, value: Any) -> None:
     judged = judge_frame(TOPIC, edited(lambda document: document.update({name: value})), REGISTRY)
     assert isinstance(judged, Refused | Frame)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.sampled_from(["instrument", "channels", "t", "span_us", "values", "status"]), _json)
 def test_s3_no_block_of_another_kind_crashes_the_judge(name: str, value: Any) -> None:
     judged = judge_frame(TOPIC, edited(lambda document: document["blocks"][0].update({name: value})), REGISTRY)

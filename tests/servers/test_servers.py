@@ -9,7 +9,7 @@ import paho.mqtt.client as paho
 import pytest
 import sqlalchemy
 from paho.mqtt.enums import CallbackAPIVersion
-from servers import requirement
+from servers import ports, requirement
 from servers.amqtt_broker import AmqttBroker
 from servers.chromium import ARGUMENTS
 from servers.influxdb import InfluxBucket
@@ -124,3 +124,9 @@ def test_a_missing_server_fails_where_required_and_skips_elsewhere(
     monkeypatch.setenv("STEELYARD_REQUIRE", setting)
     with pytest.raises(outcome, match="influxdb is not on this machine: build it"):
         requirement.missing("influxdb", "build it")
+
+
+def test_test_processes_share_no_port() -> None:
+    shares = [set(ports._share(range(20_000, 20_100), f"gw{worker}", 3)) for worker in range(3)]
+    assert set.union(*shares) == set(range(20_000, 20_100))
+    assert sum(map(len, shares)) == 100

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis_profile import FIXTURE_SHARED_BY_EXAMPLES, examples
 
 from steelyard.contracts.identifiers import BootId, GatewayId
 from steelyard.storage.errors import LedgerLocked, StoreForeign, StoreUnavailable
@@ -119,7 +120,7 @@ def test_a_late_frame_closes_the_gap(ledger: Ledger) -> None:
     assert ledger.gaps() == []
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(30), suppress_health_check=FIXTURE_SHARED_BY_EXAMPLES)
 @given(
     batches=st.lists(
         st.lists(

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis_profile import FIXTURE_SHARED_BY_EXAMPLES, examples
 
 from steelyard.contracts.identifiers import ChannelId, InstrumentId
 from steelyard.contracts.reading import WITHOUT_VALUE, Quality
@@ -258,7 +259,7 @@ _readings = st.sampled_from(sorted(Quality)).flatmap(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), suppress_health_check=FIXTURE_SHARED_BY_EXAMPLES)
 @given(written=st.lists(st.tuples(st.integers(0, 5), st.lists(_readings, min_size=2, max_size=2)), max_size=12))
 def test_a_store_is_a_dictionary_of_readings(
     readings: ReadingsStore, block: Callable, frame: Callable, written: list
