@@ -1,5 +1,7 @@
 """A scaled clock is a pure function of the wall clock, runs fast, and never runs ahead of it."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from steelyard.contracts.clock import ClockSettings, ScaledClock, SystemClock, make_clock
 from steelyard.contracts.errors import SettingsError
 from steelyard.contracts.frame import ClockStatus
+from steelyard.contracts.pace import Pace
 
 YEAR = 365 * 86_400 * 10**9
 WALL = 1_790_000_000_000_000_000
@@ -64,6 +67,60 @@ def test_in_steps_it_stands_still_for_a_while_and_loses_nothing() -> None:
     assert {(t - WALL + YEAR) % (6 * hour) for t in stepping} == {0}
     assert len(set(stepping)) == len({t // (6 * hour) for t in stepping}) > 1_400
     assert shown[-1] == wall.now
+
+
+def test_with_a_pace_it_waits_for_the_slowest_and_says_by_how_much(tmp_path: Path) -> None:
+    wall = HandClock()
+    hour = 3600 * 10**9
+    begin = WALL - 100 * hour
+    Pace.create(tmp_path / "pace", 2, begin - hour)
+    members = [Pace(tmp_path / "pace", member) for member in range(2)]
+    clock = make_clock(
+        ClockSettings(
+            simulated_from_ns=begin,
+            wall_from_ns=WALL,
+            rate=3600.0,  # an hour a second
+            step_ns=hour,
+            pace=str(tmp_path / "pace"),
+        ),
+        wall,
+    )
+    assert clock.now_ns() == begin
+    wall.now += 10 * 10**9
+    assert clock.now_ns() == begin
+    assert clock.held_back_s == pytest.approx(10)
+    members[0].done(begin + 4 * hour)
+    assert clock.now_ns() == begin
+    members[1].done(begin)
+    assert clock.now_ns() == begin + hour
+    members[1].done(begin + 50 * hour)
+    assert clock.now_ns() == begin + 5 * hour
+    assert clock.held_back_s == pytest.approx(5)
+    members[0].leave()
+    assert clock.now_ns() == begin + 10 * hour, "not faster than its rate"
+    assert clock.held_back_s == 0
+    assert clock.status.state == "simulated"
+    members[1].leave()
+    wall.now += 1000 * 10**9
+    assert clock.now_ns() == wall.now
+    assert clock.status.state == "synced"
+
+
+def test_once_it_has_caught_up_a_pace_cannot_hold_it_back_again(tmp_path: Path) -> None:
+    wall = HandClock()
+    Pace.create(tmp_path / "pace", 1, WALL)
+    pace = Pace(tmp_path / "pace")
+    clock = ScaledClock(wall, simulated_from_ns=WALL, wall_from_ns=WALL, rate=1.0, step_ns=10**9, pace=pace)
+    assert clock.caught_up
+    wall.now += 10**15
+    assert clock.now_ns() == wall.now
+
+
+def test_a_pace_needs_steps(tmp_path: Path) -> None:
+    Pace.create(tmp_path / "pace", 1, WALL)
+    settings = ClockSettings(simulated_from_ns=WALL - YEAR, wall_from_ns=WALL, rate=10.0, pace=str(tmp_path / "pace"))
+    with pytest.raises(SettingsError, match=r"clock\.step_ns"):
+        make_clock(settings)
 
 
 @pytest.mark.parametrize(

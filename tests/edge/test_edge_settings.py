@@ -8,6 +8,7 @@ import pytest
 from steelyard.contracts.errors import ContractError, KeyFormatError, ProfileError, SettingsError
 from steelyard.edge.settings import load_config, parse_settings
 
+CLOCK = "[clock]\nsimulated_from_ns = 1700000000000000000\nwall_from_ns = 1790000000000000000\nrate = 9.0"
 INGEST = "ed25519:gTl3Dqh9F19Wo1Rmw0x+zMuNipG07jeiXfYPW4/Jsp0="
 FILE = f"""
 [gateway]
@@ -46,7 +47,7 @@ def test_defaults_are_those_of_the_reference() -> None:
         ("period_s = 1.0", "period_s = 0.0001", ("poll.period_s", "0.0001", "choose 0.005")),
         ("period_s = 1.0", "timeout_s = 0", ("poll.timeout_s", "choose")),
         ("period_s = 1.0", "stagger_s = 2.0", ("poll.stagger_s", "choose")),
-        ("period_s = 1.0", "simulated_period_s = 0.0", ("poll.simulated_period_s", "choose")),
+        ("[spool]", f"{CLOCK}\n[spool]", ("clock.step_ns", "must be positive")),
         ('id = "em-1"', 'id = "EM 1"', ("instrument[0].id", "'EM 1'", "lower-case")),
         ('id = "gw"', 'id = "g/w"', ("gateway.id", "'g/w'")),
         ('path = "spool.db"', 'path = "spool.db"\nmax_frames = 0', ("spool.max_frames", "at least 1")),

@@ -25,10 +25,11 @@ def test_contracts_import_the_standard_library_and_what_a_frame_needs() -> None:
 
 
 def test_contracts_do_no_input_or_output() -> None:
-    doors = ("socket", "subprocess", "sqlite3", "http", "urllib", "asyncio", "ssl", "shutil", "tempfile")
+    doors = ("socket", "subprocess", "sqlite3", "http", "urllib", "asyncio", "ssl", "shutil", "tempfile", "mmap")
     through = [
         f"{path}:{line} imports {module}"
         for path in python_files("contracts")
+        if path.name != "pace.py"  # with clock.py the adapter that tells the time: docs/adr/0007
         for line, module in imported_modules(path)
         if module.split(".")[0] in doors
     ]

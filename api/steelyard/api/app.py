@@ -20,6 +20,7 @@ from steelyard.api.access import Access
 from steelyard.api.assets import KEEP, ROOT
 from steelyard.api.console import instrument, operations, orders, overview, sign_in
 from steelyard.api.console.pages import Pages
+from steelyard.api.console.progress import progress
 from steelyard.api.desk import Desk
 from steelyard.api.errors import Forbidden, Refused, SignInFirst, Unavailable
 from steelyard.api.headers import Surroundings
@@ -80,7 +81,7 @@ def create_app(
         settings=settings,
         desk=desk,
         access=Access(records, settings, clock, passwords or Passwords(), Throttle()),
-        pages=Pages(settings),
+        pages=Pages(settings, lambda: progress(desk)) if settings.demo else Pages(settings),
         meters=Meters(desk),
     )
     app = FastAPI(

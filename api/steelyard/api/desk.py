@@ -14,6 +14,7 @@ from steelyard.api.errors import Forbidden, Missing
 from steelyard.api.instants import DAY_NS
 from steelyard.api.principals import Principal, visible
 from steelyard.api.wording import GROUP_OF
+from steelyard.calibration.completeness import StillMissing, still_missing
 from steelyard.calibration.verification.assessment import Assessment
 from steelyard.calibration.verification.due_date import legal_date
 from steelyard.calibration.verification.work_orders import WorkOrder
@@ -69,6 +70,15 @@ class Desk:
     def today(self) -> date:
         """Return the legal date, by which what is due is counted."""
         return legal_date(self.clock.now_ns(), self._utc_offset_minutes)
+
+    def still_missing(self) -> StillMissing:
+        """Return what has not been assessed yet, of the whole fleet."""
+        return still_missing(
+            self.records.registry,
+            self.records.verification,
+            now_ns=self.clock.now_ns(),
+            utc_offset_minutes=self._utc_offset_minutes,
+        )
 
     def sight(self, principal: Principal) -> dict[OrganizationId, Organization]:
         """Return the organizations whose things the principal may see."""

@@ -21,7 +21,7 @@ from typing import Literal
 from steelyard.broker_config.conf import MosquittoSettings, mosquitto_conf
 from steelyard.broker_config.errors import BrokerStartError
 
-START_S = 20.0
+START_S = 120.0
 """Seconds a broker may take until it accepts connections."""
 STOP_S = 5.0
 """Seconds it may take to end when asked; then it is killed."""

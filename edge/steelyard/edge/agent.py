@@ -17,12 +17,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from steelyard.broker_config.errors import BrokerConfigError
-from steelyard.contracts.clock import Clock, SystemClock, make_clock
+from steelyard.contracts.clock import Clock, ScaledClock, SystemClock, make_clock
 from steelyard.contracts.errors import ContractError
 from steelyard.contracts.identifiers import InstrumentId
 from steelyard.contracts.reading import Quality
 from steelyard.edge.errors import SpoolError
 from steelyard.edge.frames import FrameMaker
+from steelyard.edge.history import tell_history
 from steelyard.edge.instrument import PolledInstrument, SharedLine
 from steelyard.edge.modbus import ModbusLine
 from steelyard.edge.rounds import Rounds
@@ -50,8 +51,9 @@ TICK_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollGroup:
-    """The instruments with one period: they share rounds, and so frames."""
+    """The instruments with one period (seconds): they share rounds, and so frames."""
 
+    period_s: float
     schedule: Schedule
     instruments: dict[InstrumentId, PolledInstrument]
     offsets_ns: dict[InstrumentId, int]
@@ -63,8 +65,8 @@ class Agent:
 
     Args:
         config: checked, with every file read.
-        clock: for time stamps.
-        wall: the wall clock, to which a scaled `clock` catches up.
+        clock: for time stamps; a scaled one is followed step by step until it has become the wall clock.
+        wall: the wall clock, to whose multiples of the period rounds are aligned.
         monotonic_ns: for deadlines; the event loop's own clock in nanoseconds.
         randomness: four random bytes that name the boot.
         forget_on: see `Sender`; for tests.
@@ -83,6 +85,7 @@ class Agent:
         self.statistics = PollStatistics()
         self._config = config
         self._clock = clock
+        self._wall = wall
         self._monotonic_ns = monotonic_ns
         self._loop = asyncio.get_running_loop()
         self._stopping = False
@@ -90,7 +93,7 @@ class Agent:
         self._full: str | None = None
         self._full_from_ns = 0
         self._full_polls = 0
-        self._unframed: dict[Rounds, Gap] = {}
+        self._unframed: dict[float, Gap] = {}  # by period
         spool = Spool(
             config.spool_path,
             SpoolLimits(
@@ -115,7 +118,9 @@ class Agent:
             missed_polls=lambda: self.statistics.missed,
             forget_on=forget_on,
         )
-        self._groups = self._make_groups(wall)
+        self._lines: list[SharedLine] = []
+        self._instruments = self._make_instruments()
+        self._groups: list[PollGroup] = []
         logger.info(
             "gateway %s, boot %s: %d instruments, %d frames in the spool",
             config.gateway,
@@ -124,7 +129,8 @@ class Agent:
             spool.frames,
         )
 
-    def _make_groups(self, wall: Clock) -> list[PollGroup]:
+    def _make_instruments(self) -> dict[float, dict[InstrumentId, PolledInstrument]]:
+        """The instruments by period; those with one address share a line."""
         lines: dict[tuple[str, int], SharedLine] = {}
         by_period: dict[float, dict[InstrumentId, PolledInstrument]] = {}
         for config in self._config.instruments:
@@ -135,22 +141,16 @@ class Agent:
             instrument = PolledInstrument(config, lines[address], clock=self._clock, monotonic_ns=self._monotonic_ns)
             by_period.setdefault(config.period_s, {})[config.id] = instrument
         self._lines = list(lines.values())
-        return [self._make_group(period_s, instruments, wall) for period_s, instruments in by_period.items()]
+        return by_period
 
-    def _make_group(self, period_s: float, instruments: dict[InstrumentId, PolledInstrument], wall: Clock) -> PollGroup:
-        poll = self._config.poll
-        simulated_s = period_s if poll.simulated_period_s is None else poll.simulated_period_s
-        schedule = make_schedule(
-            now_ns=self._monotonic_ns(),
-            wall_ns=wall.now_ns(),
-            period_ns=int(period_s * NS),
-            simulated_period_ns=int(simulated_s * NS),
-            clock=self._config.clock,
+    def _make_group(self, period_s: float, instruments: dict[InstrumentId, PolledInstrument]) -> PollGroup:
+        period_ns = int(period_s * NS)
+        step_ns = stagger_ns(
+            instruments=len(instruments), period_ns=period_ns, step_ns=int(self._config.poll.stagger_s * NS)
         )
-        shortest_ns = min(segment.period_ns for segment in schedule.segments)
-        step_ns = stagger_ns(instruments=len(instruments), period_ns=shortest_ns, step_ns=int(poll.stagger_s * NS))
         return PollGroup(
-            schedule=schedule,
+            period_s=period_s,
+            schedule=make_schedule(now_ns=self._monotonic_ns(), wall_ns=self._wall.now_ns(), period_ns=period_ns),
             instruments=instruments,
             offsets_ns={instrument: place * step_ns for place, instrument in enumerate(instruments)},
             rounds=Rounds(list(instruments)),
@@ -169,22 +169,53 @@ class Agent:
         except BrokerConfigError:
             self._spooler.stop(FAREWELL_S)
             raise
+        # Everything that polls: first what tells the history, if there is one; it adds those that keep the deadlines.
         polls: list[asyncio.Task[None]] = []
-        for group in self._groups:
-            # One beginning for all, or those that begin a round later would seem to have missed it.
-            first = group.schedule.latest_due(self._monotonic_ns()) + 1
-            polls += [
-                asyncio.create_task(self._poll(group, instrument, first), name=f"poll {instrument}")
-                for instrument in group.instruments
-            ]
+        polls.append(asyncio.create_task(self._begin(polls), name="begin"))
         try:
             while not stop.is_set():
                 try:
                     await asyncio.wait_for(stop.wait(), TICK_S)
                 except TimeoutError:
                     self._tick()
+                    for poll in polls:
+                        if poll.done():
+                            poll.result()  # raises what ended it: that polling stops is nothing to be quiet about
         finally:
             await self._finish(polls)
+
+    async def _begin(self, polls: list[asyncio.Task[None]]) -> None:
+        """Follow a scaled clock until it has caught up, then begin to keep the deadlines."""
+        if isinstance(self._clock, ScaledClock):
+            self.statistics.missed += await tell_history(self._clock, self._poll_step, lambda: self._stopping)
+        if self._stopping:
+            return
+        for period_s, instruments in self._instruments.items():
+            group = self._make_group(period_s, instruments)
+            self._groups.append(group)
+            # One beginning for all, or those that begin a round later would seem to have missed it.
+            first = group.schedule.latest_due(self._monotonic_ns()) + 1
+            polls += [
+                asyncio.create_task(self._poll(group, instrument, first), name=f"poll {instrument}")
+                for instrument in group.instruments
+            ]
+
+    async def _poll_step(self) -> bool:
+        """Ask every instrument once and send what came; False while there is no room for it."""
+        if self._full is not None:
+            return False
+        for period_s, instruments in self._instruments.items():
+            asked = [self._ask(instrument, insist=True) for instrument in instruments.values()]
+            self._send(period_s, tuple(await asyncio.gather(*asked)))
+        return True
+
+    async def _ask(self, instrument: PolledInstrument, *, insist: bool = False) -> Block:
+        try:
+            return await instrument.poll(insist=insist)
+        except Exception:
+            # One instrument's trouble, of whatever kind, must not end the reading of the others.
+            logger.exception("instrument %s: poll failed", instrument.id)
+            return instrument.missing(Quality.MALFORMED_REPLY, self._clock.now_ns())
 
     def _tick(self) -> None:
         if not self._spooler.alive:
@@ -199,8 +230,9 @@ class Agent:
         await asyncio.gather(*polls)
         for group in self._groups:
             for completed in group.rounds.flush():
-                self._send(group, completed)
-            self._end_loss(group)
+                self._complete(group, completed)
+        for period_s in self._instruments:
+            self._end_loss(period_s)
         for line in self._lines:
             line.line.close()
         self._end_gap()
@@ -229,14 +261,9 @@ class Agent:
                 return
             if self._full is None:
                 self.statistics.started(instrument_id, due_ns, self._monotonic_ns())
-                try:
-                    block = await instrument.poll()
-                except Exception:
-                    # One instrument's trouble, of whatever kind, must not end the reading of the others.
-                    logger.exception("instrument %s: poll failed", instrument_id)
-                    block = instrument.missing(Quality.MALFORMED_REPLY, self._clock.now_ns())
+                block = await self._ask(instrument)
                 for completed in group.rounds.report(instrument_id, number, block):
-                    self._send(group, completed)
+                    self._complete(group, completed)
             else:
                 self._full_polls += 1
             following = schedule.following(number, self._monotonic_ns(), offset_ns)
@@ -257,43 +284,42 @@ class Agent:
             handle.cancel()
             self._sleepers.discard(sleeper)
 
-    def _send(self, group: PollGroup, completed: CompletedRound) -> None:
+    def _complete(self, group: PollGroup, completed: CompletedRound) -> None:
+        """Send a round, with a block for everybody who missed it."""
+        missing = [self._missed_block(group, completed.number, instrument) for instrument in completed.missed]
+        self._send(group.period_s, (*completed.blocks, *missing))
+
+    def _send(self, period_s: float, blocks: tuple[Block, ...]) -> None:
         """Make the frame of a round and hand it to the spool."""
-        blocks = completed.blocks
-        if completed.missed:
-            missing = [self._missed_block(group, completed.number, instrument) for instrument in completed.missed]
-            blocks = (*blocks, *missing)
         try:
             frames = self._frames.make(blocks)
         except ContractError as error:
-            self._lose_round(group, str(error), len(blocks))
+            self._lose_round(period_s, str(error), len(blocks))
             return
-        self._end_loss(group)
+        self._end_loss(period_s)
         self.statistics.frames += len(frames)
         self._spooler.append(frames)
 
-    def _lose_round(self, group: PollGroup, cause: str, polls: int) -> None:
+    def _lose_round(self, period_s: float, cause: str, polls: int) -> None:
         """A round that gives no frame (the clock stands in 1970, say) is gone: say so, once, and count."""
         now_ns = self._clock.now_ns()
-        gap = self._unframed.get(group.rounds)
+        gap = self._unframed.get(period_s)
         if gap is None:
             logger.error("rounds are lost, they give no frame: %s", cause)
             self._sender.say(f"rounds are lost: {cause}")
             gap = Gap(cause=cause, from_ns=now_ns, to_ns=now_ns, polls=0)
-        self._unframed[group.rounds] = replace(gap, to_ns=now_ns, polls=gap.polls + polls)
+        self._unframed[period_s] = replace(gap, to_ns=now_ns, polls=gap.polls + polls)
 
-    def _end_loss(self, group: PollGroup) -> None:
-        gap = self._unframed.pop(group.rounds, None)
+    def _end_loss(self, period_s: float) -> None:
+        gap = self._unframed.pop(period_s, None)
         if gap is not None:
             self._spooler.record(gap)
             logger.warning("rounds give frames again; %d polls are lost", gap.polls)
             self._sender.say(f"{gap.polls} polls are lost: {gap.cause}")
 
     def _missed_block(self, group: PollGroup, number: int, instrument: InstrumentId) -> Block:
-        segment = group.schedule.segment(number)
         ago_ns = self._monotonic_ns() - group.schedule.deadline_ns(number, group.offsets_ns[instrument])
-        t_ns = self._clock.now_ns() - ago_ns * segment.clock_period_ns // segment.period_ns
-        return group.instruments[instrument].missing(Quality.NO_REPLY, t_ns)
+        return group.instruments[instrument].missing(Quality.NO_REPLY, self._clock.now_ns() - ago_ns)
 
     # In the spool's thread.
 

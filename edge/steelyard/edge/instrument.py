@@ -39,10 +39,10 @@ class SharedLine:
         self._backoff = Backoff()
         self._monotonic_ns = monotonic_ns
 
-    async def read(self, unit: int, request: ReadRequest) -> bytes:
+    async def read(self, unit: int, request: ReadRequest, *, insist: bool = False) -> bytes:
         """As `ModbusLine.read`, opening the line before if it is not open; to be called with `turn` held."""
         if not self.line.is_open:
-            if not self._backoff.may_try(self._monotonic_ns()):
+            if not insist and not self._backoff.may_try(self._monotonic_ns()):
                 raise NotConnected(f"no connection to {self.line.host}:{self.line.port}")
             try:
                 await self.line.open()
@@ -79,18 +79,20 @@ class PolledInstrument:
         self._trouble_since_ns = 0
         self._steady = 0
 
-    async def poll(self) -> Block:
+    async def poll(self, *, insist: bool = False) -> Block:
         """Ask for every channel once and return what came, with a cause for each value that did not.
+
+        `insist`: also in a pause after failures. Pauses are seconds; by a scaled clock they would be months.
 
         After a reply that did not come or was not right, the round's further requests are not sent: their channels have
         the same cause, and the round ends in time. An exception response concerns its own request alone.
         """
-        if not self._backoff.may_try(self._monotonic_ns()) and self._trouble is not None:
+        if not insist and not self._backoff.may_try(self._monotonic_ns()) and self._trouble is not None:
             return self.missing(self._trouble.quality, self._clock.now_ns())
         async with self._line.turn:
-            return await self._read()
+            return await self._read(insist=insist)
 
-    async def _read(self) -> Block:
+    async def _read(self, *, insist: bool) -> Block:
         values: list[float | None] = []
         statuses: list[int] = []
         trouble: ReadError | None = None
@@ -99,7 +101,7 @@ class PolledInstrument:
         for request, decoder in self._requests:
             if trouble is None or isinstance(trouble, DeviceException):
                 try:
-                    registers = await self._line.read(self._unit, request)
+                    registers = await self._line.read(self._unit, request, insist=insist)
                 except ReadError as error:
                     trouble = error
                 else:

@@ -65,8 +65,6 @@ class PollSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     period_s: float = 1.0
     """Seconds between two polls of an instrument; deadlines are absolute, so it does not drift."""
-    simulated_period_s: float | None = None
-    """Seconds of simulated time between two polls while a `[clock]` has not caught up; None: as `period_s`."""
     timeout_s: float = 0.5
     """Seconds an instrument may take to connect, and to answer one request."""
     stagger_s: float = 0.002
@@ -234,13 +232,15 @@ def _check(settings: EdgeSettings) -> None:
     parse_gateway_id(settings.gateway.id, "gateway.id")
     PublicKey.parse(settings.gateway.ingest_key, "gateway.ingest_key")
     _check_period("poll.period_s", settings.poll.period_s)
-    if settings.poll.simulated_period_s is not None:
-        _check_period("poll.simulated_period_s", settings.poll.simulated_period_s)
     if not 0.001 <= settings.poll.timeout_s <= 60:
         raise SettingsError("poll.timeout_s", settings.poll.timeout_s, "choose 0.001 to 60 seconds")
     if not 0 <= settings.poll.stagger_s <= 1:
         raise SettingsError("poll.stagger_s", settings.poll.stagger_s, "choose 0 to 1 second")
     _check_spool(settings.spool)
+    if settings.clock is not None and settings.clock.step_ns <= 0:
+        raise SettingsError(
+            "clock.step_ns", settings.clock.step_ns, "must be positive: a gateway polls once at each step of the clock"
+        )
     if not settings.instruments:
         raise SettingsError("instrument", [], "a gateway reads at least one instrument: add an [[instrument]] table")
     seen: set[str] = set()

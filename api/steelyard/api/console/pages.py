@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -62,9 +62,15 @@ class Fact:
 
 
 class Pages:
-    """Renders the templates of this package; everything is escaped."""
+    """Renders the templates of this package; everything is escaped.
 
-    def __init__(self, settings: ApiSettings) -> None:
+    Args:
+        settings: the table [api].
+        notices: sentences that stand above the content of every page at the moment.
+    """
+
+    def __init__(self, settings: ApiSettings, notices: Callable[[], Sequence[str]] = tuple) -> None:
+        self._notices = notices
         self.assets = Assets()
         self.zone: ZoneInfo = settings.zone()
         self._demo = settings.demo
@@ -114,6 +120,7 @@ class Pages:
             me=reader,
             demo=self._demo,
             choices=choices,
+            notices=self._notices() if reader is not None else (),
             places=[Place(href=href, name=name, here=_here(request.url.path, href)) for href, name in PLACES],
             zone_name=self.zone.key,
             style_nonce=request.scope["state"]["style_nonce"],

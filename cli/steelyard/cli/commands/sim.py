@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     clock.add_argument("--wall-from-ns", type=int, help="UTC ns of the wall clock at that moment")
     clock.add_argument("--rate", type=float, help="how many times faster it runs until it has caught up")
     clock.add_argument("--step-ns", type=int, default=0, help="advance in steps of so many ns (default 0: smoothly)")
+    clock.add_argument("--pace", metavar="FILE", help="step only when those who keep their pace in FILE are done")
     add_log_arguments(parser)
     parser.set_defaults(run=run)
 
@@ -40,7 +41,11 @@ def run(arguments: argparse.Namespace) -> int:
         None
         if None in numbers
         else ClockSettings(
-            simulated_from_ns=numbers[0], wall_from_ns=numbers[1], rate=numbers[2], step_ns=arguments.step_ns
+            simulated_from_ns=numbers[0],
+            wall_from_ns=numbers[1],
+            rate=numbers[2],
+            step_ns=arguments.step_ns,
+            pace=arguments.pace,
         )
     )
     as_json = arguments.json

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from steelyard.cli.errors import CommandError
 
 _TAIL = 12
 _TOO_MANY_DEATHS = 5
+_LOOK_S = 0.2
 _PROMPT_NICENESS = -10
 
 
@@ -46,15 +48,26 @@ class Children:
             _Child(name=name, argv=argv, prompt=prompt, process=self._spawn(name, argv, prompt=prompt))
         )
 
-    def run(self, name: str, *arguments: str, timeout_s: float = 120.0) -> str:
-        """Run ``steelyard ARGUMENTS…`` to its end and return its output; CommandError with its words if it fails."""
+    def run(self, name: str, *arguments: str, stop: threading.Event) -> str:
+        """Run ``steelyard ARGUMENTS…`` to its end and return its output; ended early, with none, when `stop` is set.
+
+        Raises CommandError with its words if it fails.
+        """
         argv = (sys.executable, "-m", "steelyard.cli.main", *arguments)
-        done = subprocess.run(  # noqa: S603 - our own command, no shell
-            argv, capture_output=True, text=True, timeout=timeout_s, check=False
-        )
-        if done.returncode != 0:
-            raise CommandError(f"{name} failed: {done.stderr.strip() or done.stdout.strip()}")
-        return done.stdout
+        with subprocess.Popen(  # noqa: S603 - our own command, no shell
+            argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        ) as process:
+            while True:
+                try:
+                    output, errors = process.communicate(timeout=_LOOK_S)
+                except subprocess.TimeoutExpired:
+                    if stop.is_set():
+                        process.terminate()
+                    continue
+                break
+        if process.returncode != 0 and not stop.is_set():
+            raise CommandError(f"{name} failed: {errors.strip() or output.strip()}")
+        return output
 
     def look_after(self) -> list[str]:
         """Start again what has died; returns a line for each. CommandError when one dies again and again."""

@@ -46,6 +46,11 @@ class Layout:
         return self.root / "server.toml"
 
     @property
+    def pace(self) -> Path:
+        """How far each gateway is with the history."""
+        return self.root / "pace"
+
+    @property
     def logs(self) -> Path:
         """One file for each process."""
         return self.root / "logs"

@@ -29,6 +29,8 @@ SAMPLE_HOURS = 6
 """Simulated hours between two readings while the history is told."""
 LIVE_PERIOD_S = 2.0
 """Seconds between two readings afterwards."""
+PATIENT_TIMEOUT_S = 30.0
+"""Seconds that a simulated instrument may take to answer: on a busy machine it is no worse, only slower."""
 METER_CHANNELS = (
     *("voltage_l1", "voltage_l2", "voltage_l3", "current_l1", "current_l2", "current_l3"),
     *("power_l1", "power_l2", "power_l3", "power_total", "frequency", "energy_import"),
@@ -97,20 +99,15 @@ def write_configurations(
     """The files that each start writes anew, because the clock is another one."""
     ingest_key = SigningKey.from_pem(layout.ingest_key.read_bytes(), "ingest.pem").public.text
     broker = {"host": "127.0.0.1", "port": state.ports.broker, "protocol": broker_protocol}
-    clock_table = {} if clock is None else {"clock": msgspec.to_builtins(clock)}
+    clock_table = {} if clock is None else {"clock": _plain(clock)}
     scenario = load_scenario(layout.scenario.read_text(encoding="utf-8"), layout.scenario.name)
-    for gateway, organization in GATEWAYS.items():
+    for member, (gateway, organization) in enumerate(GATEWAYS.items()):
         config: dict[str, Any] = {
             "gateway": {"organization": organization, "id": gateway, "key": "gateway.pem", "ingest_key": ingest_key},
             "broker": {**broker, "client_id": gateway, "reconnect_max_s": 2},
             "spool": {"path": "spool.db", "ballast_bytes": 2**20},
-            "poll": {
-                "period_s": LIVE_PERIOD_S,
-                "simulated_period_s": SAMPLE_HOURS * 3600.0,
-                "timeout_s": 1.0,
-                "stagger_s": 0.0,
-            },
-            **clock_table,
+            "poll": {"period_s": LIVE_PERIOD_S, "timeout_s": PATIENT_TIMEOUT_S, "stagger_s": 0.0},
+            **({} if clock is None else {"clock": _plain(msgspec.structs.replace(clock, pace_member=member))}),
             "instrument": [
                 {
                     "id": each.id,

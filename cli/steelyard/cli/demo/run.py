@@ -20,6 +20,8 @@ import msgspec
 from steelyard.api.people import create_api_key, demo_people
 from steelyard.broker_config.embedded import EmbeddedBroker
 from steelyard.broker_config.errors import BrokerConfigError
+from steelyard.calibration.completeness import still_missing
+from steelyard.calibration.settings import CalibrationSettings
 from steelyard.calibration.verification.roles import Role
 from steelyard.cli.commands.registry import read_registry, store_registry
 from steelyard.cli.demo.children import Children
@@ -30,16 +32,19 @@ from steelyard.cli.demo.sinks import Sinks
 from steelyard.cli.errors import CommandError
 from steelyard.cli.server_file import read_server_file
 from steelyard.cli.stores import opened_records
-from steelyard.contracts.clock import ClockSettings, ScaledClock, SystemClock
+from steelyard.contracts.clock import ClockSettings, ScaledClock, SystemClock, make_clock
 from steelyard.contracts.identifiers import OrganizationId
-from steelyard.storage.records import Records, Registrar
+from steelyard.contracts.pace import Pace
+from steelyard.storage.records import GatewayHealth, Records, Registrar
 
-HISTORY_S = 80.0
+HISTORY_S = 5.0
 """Wall seconds in which the two years are told."""
 SHORT_HISTORY_S = 8.0
 """Wall seconds in which what was missed since the last start is told."""
-PATIENCE_S = 60.0
-"""Wall seconds that the last of the history may take to arrive after the clock has caught up."""
+STANDSTILL_S = 300.0
+"""Wall seconds without anything new after which something is broken, and not only slow."""
+HELD_BACK_S = 3.0
+"""Wall seconds behind the plan from which on the history is said to be slow."""
 
 _KEY_ROLES = {"institute": Role.PLANNER, "enterprise": Role.OWNER, "supervisor": Role.SUPERVISOR}
 
@@ -76,12 +81,12 @@ def run_demo(
         write_configurations(layout, state, broker_protocol=broker.protocol, clock=None, public_url=url)
         records = stack.enter_context(opened_records(read_server_file(layout.server), migrate=True))
         state = _register(records, layout, state, now_ns)
-        settings = _clock_settings(records, state, now_ns)
+        settings = _clock_settings(records, layout, state, now_ns)
         write_configurations(layout, state, broker_protocol=broker.protocol, clock=settings, public_url=url)
 
         children = Children(layout.logs)
         stack.callback(children.stop)
-        _start(children, layout, settings)
+        _start(children, layout, state, settings, stop)
         telling.say(
             f"  broker: {broker.kind} (MQTT {broker.protocol}); {len(GATEWAYS)} gateways, ingest, console starting"
         )
@@ -91,8 +96,8 @@ def run_demo(
         if browser and not as_json:
             webbrowser.open(url)
         _tell_history(records, settings, telling, children, stop)
+        _judge(records, children, layout, telling, stop)
         if not stop.is_set():
-            _judge(children, layout, telling)
             save_state(layout, msgspec.structs.replace(state, ready=True))
             telling.object(ready=True)
             telling.say(f"Ready. Look at {url}; mail and webhook calls arrive in {layout.outbox}. Ctrl-C ends it.")
@@ -171,8 +176,11 @@ def _register(records: Records, layout: Layout, state: DemoState, now_ns: int) -
     return state
 
 
-def _clock_settings(records: Records, state: DemoState, now_ns: int) -> ClockSettings | None:
-    """From where the history has to be told: what every gateway has sent is done."""
+def _clock_settings(records: Records, layout: Layout, state: DemoState, now_ns: int) -> ClockSettings | None:
+    """From where the history has to be told: what every gateway has sent is done.
+
+    Makes the file in which the gateways keep their pace.
+    """
     health = {row.gateway: row for row in records.health.all()}
     told = [row.last_frame_ns for row in health.values() if row.last_frame_ns is not None]
     from_ns = min(told) if len(told) == len(GATEWAYS) else state.start_ns
@@ -180,17 +188,22 @@ def _clock_settings(records: Records, state: DemoState, now_ns: int) -> ClockSet
     if behind_s < SAMPLE_HOURS * 3600:
         return None
     length_s = HISTORY_S if not state.ready else SHORT_HISTORY_S
+    step_ns = int(SAMPLE_HOURS * 3600 * 1e9)
+    Pace.create(layout.pace, len(GATEWAYS), from_ns - step_ns)
     return ClockSettings(
         simulated_from_ns=from_ns,
         # Not later than the gateways' first poll: before its start the simulated world is not defined.
         wall_from_ns=now_ns,
         rate=1.0 + behind_s / length_s,
         # One step a round: instruments of a reference pair are read at one simulated instant.
-        step_ns=int(SAMPLE_HOURS * 3600 * 1e9),
+        step_ns=step_ns,
+        pace=str(layout.pace),
     )
 
 
-def _start(children: Children, layout: Layout, settings: ClockSettings | None) -> None:
+def _start(
+    children: Children, layout: Layout, state: DemoState, settings: ClockSettings | None, stop: threading.Event
+) -> None:
     clock = (
         ()
         if settings is None
@@ -199,56 +212,106 @@ def _start(children: Children, layout: Layout, settings: ClockSettings | None) -
             *("--wall-from-ns", str(settings.wall_from_ns)),
             *("--rate", repr(settings.rate)),
             *("--step-ns", str(settings.step_ns)),
+            *("--pace", str(layout.pace)),
         )
     )
     children.start("sim", "sim", str(layout.scenario), *clock, prompt=True)
+    # The gateways' first polls are months of history: the instruments have to be there.
+    while not stop.is_set() and any(port_is_free(port) for port in state.ports.sites.values()):
+        children.look_after()
+        stop.wait(0.1)
     children.start("ingest", "ingest", "--config", str(layout.server))
     children.start("api", "api", "--config", str(layout.server))
     for gateway in GATEWAYS:
         children.start(gateway, "edge", "run", str(layout.edge(gateway)), prompt=True)
 
 
-def _wait_for_console(url: str, children: Children, stop: threading.Event, patience_s: float = 60.0) -> None:
-    deadline = time.monotonic() + patience_s
+def _wait_for_console(url: str, children: Children, stop: threading.Event) -> None:
+    """Wait until the console answers; one that dies again and again raises, one that is slow does not."""
     # Our own address: a proxy of the environment is for others.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while not stop.wait(0.2):
         children.look_after()
-        with contextlib.suppress(urllib.error.URLError, OSError), opener.open(f"{url}/healthz", timeout=2):
+        with contextlib.suppress(urllib.error.URLError, OSError), opener.open(f"{url}/healthz", timeout=30):
             return
-        if time.monotonic() > deadline:
-            raise CommandError(f"the console does not answer at {url}:\n{children.tail('api')}")
 
 
 def _tell_history(
     records: Records, settings: ClockSettings | None, telling: Telling, children: Children, stop: threading.Event
 ) -> None:
-    """Show progress until all that was measured up to the moment the clock caught up is in the ledger."""
+    """Show progress until all that was measured up to the moment the clock caught up is in the ledger.
+
+    Raises CommandError if nothing comes any more.
+    """
     if settings is None:
         return
     wall = SystemClock()
-    clock = ScaledClock(wall, **msgspec.structs.asdict(settings))
+    clock = make_clock(settings, wall)
     caught_up_ns = 0
+    standstill = Standstill(STANDSTILL_S)
+    slow = False
     while not stop.wait(1.0):
         for line in children.look_after():
             telling.say(line)
         health = records.health.all()
         at_ns = max(clock.now_ns(), settings.simulated_from_ns)
         share = (at_ns - settings.simulated_from_ns) / (wall.now_ns() - settings.simulated_from_ns)
-        telling.progress(share=min(share, 1.0), at_ns=at_ns, readings=sum(row.received_readings for row in health))
-        if not clock.caught_up:
-            continue
-        caught_up_ns = caught_up_ns or wall.now_ns()
-        arrived = [row for row in health if row.last_frame_ns is not None and row.last_frame_ns >= caught_up_ns]
-        if len(arrived) == len(GATEWAYS):
-            return
-        if wall.now_ns() - caught_up_ns > PATIENCE_S * 1e9:
-            late = sorted(set(GATEWAYS) - {row.gateway for row in arrived})
-            raise CommandError(f"the history of {', '.join(late)} has not arrived: see {children.logs}")
+        readings = sum(row.received_readings for row in health)
+        if not slow and isinstance(clock, ScaledClock) and clock.held_back_s > HELD_BACK_S:
+            slow = True
+            telling.say("  this machine is busy: the history goes slower than planned, every poll is kept")
+        telling.progress(share=min(share, 1.0), at_ns=at_ns, readings=readings)
+        if clock.status.state == "simulated":
+            caught_up_ns = 0
+        else:
+            caught_up_ns = caught_up_ns or wall.now_ns()
+            late = {*GATEWAYS} - {row.gateway for row in health if _is_live(row, caught_up_ns)}
+            if not late:
+                return
+        if standstill.of((at_ns if not caught_up_ns else 0, readings)):
+            raise CommandError(f"nothing has come for {STANDSTILL_S:g} s; see {children.logs}")
 
 
-def _judge(children: Children, layout: Layout, telling: Telling) -> None:
-    """Calibrate once, so that everything is known when we say that we are ready, and from then on all the time."""
+def _is_live(row: GatewayHealth, caught_up_ns: int) -> bool:
+    """Whether a gateway's newest frame was made on the true clock: they come in order, so its history is here."""
+    return row.last_frame_ns is not None and row.last_frame_ns >= caught_up_ns and row.clock_state != "simulated"
+
+
+def _judge(records: Records, children: Children, layout: Layout, telling: Telling, stop: threading.Event) -> None:
+    """Calibrate until the evidence of the last day is assessed, and from then on all the time.
+
+    Raises CommandError if evidence is missing that does not come.
+    """
     telling.say("  calibration: estimating errors, forecasting, setting due dates ...")
-    children.run("calibrate", "calibrate", "--config", str(layout.server), "--once")
-    children.start("calibrate", "calibrate", "--config", str(layout.server))
+    standstill = Standstill(STANDSTILL_S)
+    while not stop.is_set():
+        children.run("calibrate", "calibrate", "--config", str(layout.server), "--once", stop=stop)
+        missing = still_missing(
+            records.registry,
+            records.verification,
+            now_ns=SystemClock().now_ns(),
+            utc_offset_minutes=CalibrationSettings().utc_offset_minutes,
+        ).any
+        if not missing:
+            break
+        if standstill.of(missing):
+            raise CommandError(f"the readings of {', '.join(sorted(missing))} do not arrive; see {children.logs}")
+        telling.say(f"  the last day's readings of {len(missing)} instruments are still on their way")
+        stop.wait(1.0)
+    if not stop.is_set():
+        children.start("calibrate", "calibrate", "--config", str(layout.server))
+
+
+class Standstill:
+    """Tells slowness from a standstill: whether something has not changed for `patience_s` seconds."""
+
+    def __init__(self, patience_s: float) -> None:
+        self._patience_s = patience_s
+        self._last: object = None
+        self._since = time.monotonic()
+
+    def of(self, state: object) -> bool:
+        """Whether it is the same as at every call of the last `patience_s` seconds."""
+        if state != self._last:
+            self._last, self._since = state, time.monotonic()
+        return time.monotonic() - self._since > self._patience_s

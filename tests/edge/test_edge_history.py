@@ -1,0 +1,155 @@
+"""While a scaled clock catches up a gateway polls once at each of its steps; with a pace, at every one of them."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from waiting import until
+
+from steelyard.contracts.clock import ScaledClock
+from steelyard.contracts.frame import ClockStatus
+from steelyard.contracts.pace import Pace
+from steelyard.edge.history import tell_history
+
+S = 1_000_000_000
+MINUTE = 60 * S
+HOUR = 60 * MINUTE
+WALL = 1_790_000_000 * S
+
+
+class HandClock:
+    """A wall clock that goes on by `tick_ns` whenever somebody looks."""
+
+    def __init__(self, tick_ns: int) -> None:
+        self.now = WALL
+        self.tick_ns = tick_ns
+
+    def now_ns(self) -> int:
+        self.now += self.tick_ns
+        return self.now
+
+    @property
+    def status(self) -> ClockStatus:
+        return ClockStatus(state="synced", error_ms=1.0)
+
+
+def told(clock: ScaledClock, *, poll: Callable[[int], bool] = lambda _: True) -> tuple[list[int], int]:
+    """The instants at which was polled, and how many steps were missed."""
+    polled: list[int] = []
+
+    async def poll_step() -> bool:
+        kept = poll(len(polled))
+        if kept:
+            polled.append(clock.now_ns())
+        return kept
+
+    missed = asyncio.run(tell_history(clock, poll_step, lambda: False))
+    return polled, missed
+
+
+def an_hour(wall: HandClock, pace: Pace | None = None) -> ScaledClock:
+    """An hour of history, a minute a step."""
+    return ScaledClock(wall, simulated_from_ns=WALL - HOUR, wall_from_ns=WALL, rate=1200.0, step_ns=MINUTE, pace=pace)
+
+
+def kept_by(tmp_path: Path, members: int, member: int) -> Pace:
+    path = tmp_path / "pace"
+    if not path.exists():
+        Pace.create(path, members, WALL - HOUR - MINUTE)
+    return Pace(path, member)
+
+
+def test_with_a_pace_every_step_is_polled_however_fast_the_clock_would_go(tmp_path: Path) -> None:
+    # Each look at the wall clock takes a second: without the pace twenty steps.
+    polled, missed = told(an_hour(HandClock(S), kept_by(tmp_path, 1, 0)))
+    assert missed == 0
+    steps = [t for t in polled if t < WALL]
+    assert steps[:60] == [WALL - HOUR + place * MINUTE for place in range(60)]
+
+
+def test_control_without_a_pace_such_a_clock_runs_away_and_what_it_skipped_is_counted() -> None:
+    polled, missed = told(an_hour(HandClock(S // 5)))
+    assert len(polled) < 30
+    assert missed > 30
+
+
+def test_a_step_that_finds_no_room_is_polled_again_and_not_given_up(tmp_path: Path) -> None:
+    refused = iter([True, True])
+
+    def poll(count: int) -> bool:
+        return not (count == 5 and next(refused, False))
+
+    polled, missed = told(an_hour(HandClock(S), kept_by(tmp_path, 1, 0)), poll=poll)
+    assert missed == 0
+    assert len(set(polled)) == len(polled)
+
+
+def test_a_clock_that_has_caught_up_waits_for_nobody_any_more(tmp_path: Path) -> None:
+    wall = HandClock(S)
+    clock = an_hour(wall, kept_by(tmp_path, 1, 0))
+    told(clock)
+    wall.now += 100 * HOUR
+    assert clock.now_ns() == wall.now
+    other = an_hour(wall, kept_by(tmp_path, 1, 0))
+    assert other.now_ns() == wall.now
+
+
+@pytest.fixture
+def counting(scripted_server: Callable[..., object], exact_reply: Callable[..., bytes]) -> object:
+    count = itertools.count(1)
+
+    def respond(request: bytes) -> list[bytes]:
+        answer = next(count)
+        return [exact_reply(request, lambda *_: answer)]
+
+    return scripted_server(respond)
+
+
+def test_a_gateway_tells_the_history_step_by_step_with_the_others_and_then_runs_true(
+    mosquitto: object,
+    counting: object,
+    consumer_factory: Callable[..., object],
+    gateway_directory: Callable[..., Path],
+    start_gateway: Callable[..., object],
+    tmp_path: Path,
+) -> None:
+    """An hour of history, a sample each simulated minute, with another member that goes as the test lets it."""
+    consumer = consumer_factory(mosquitto.port)
+    path = gateway_directory(
+        broker_port=mosquitto.port,
+        instruments=[("i1", "made.toml", counting.port)],
+        poll="period_s = 0.1\ntimeout_s = 30.0\n",
+    )
+    now = time.time_ns()
+    begin = now - HOUR
+    Pace.create(tmp_path / "pace", 2, begin - MINUTE)
+    other = Pace(tmp_path / "pace", 1)
+    clock = f"""[clock]
+simulated_from_ns = {begin}
+wall_from_ns = {now}
+rate = 1000000.0
+step_ns = {MINUTE}
+pace = "{tmp_path / "pace"}"
+pace_member = 0
+"""
+    path.write_text(path.read_text().replace("[poll]", clock + "[poll]"))
+    gateway = start_gateway(path)
+
+    def times(*, live: bool) -> list[int]:
+        frames = [frame for frame in consumer.decoded() if (frame.clock.state != "simulated") == live]
+        return [frame.blocks[0].t[0] for frame in frames]
+
+    until(lambda: times(live=False), "the first step")
+    assert times(live=False) == [begin], "the other member is not done with it"
+    other.done(begin + 9 * MINUTE)
+    until(lambda: len(times(live=False)) == 11, "ten more steps")
+    other.leave()
+    until(lambda: len(times(live=True)) >= 3, "true time")
+    gateway.stop()
+    steps = times(live=False)
+    assert steps == [begin + place * MINUTE for place in range(len(steps))], "every step once, none left out"
+    assert len(steps) >= 60
+    assert steps[-1] < times(live=True)[0]
