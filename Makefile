@@ -10,7 +10,7 @@ PYTEST_FLAGS ?=
 # Test processes at a time; each has servers of its own. 0: all in pytest's own process (for a debugger, say).
 WORKERS ?= auto
 
-.PHONY: help demo test fuzz setup
+.PHONY: help demo test lint fuzz setup
 .DEFAULT_GOAL := help
 
 help:
@@ -23,12 +23,14 @@ demo: $(VENV)/.runs
 	@$(BIN)/steelyard demo $(DEMO_FLAGS)
 
 # pytest last: its summary is what the eye looks for.
-test: setup
+test: lint
+	$(BIN)/pytest -n $(WORKERS) $(PYTEST_FLAGS)
+
+lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n $(WORKERS) $(PYTEST_FLAGS)
 
 fuzz: setup
 	$(BIN)/pytest -n $(WORKERS) -m hypothesis --hypothesis-profile fuzz $(PYTEST_FLAGS)

@@ -5,10 +5,13 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from api.stage import DAY, NOW_NS, NS, PASSWORD
+from api.stage import DAY, NOW_NS, NS, PASSWORD, SettableClock
 
 from steelyard.calibration.verification.assessment import InstrumentStatus
+from steelyard.calibration.verification.due_date import legal_date
 from steelyard.calibration.verification.work_orders import OrderState, Trigger
+from steelyard.contracts.clock import ScaledClock
+from steelyard.contracts.pace import Pace
 from steelyard.storage.errors import StoreUnavailable
 
 PAGES = ["/", "/instruments/pt-h-02", "/work-orders", "/work-orders/wo-pt-h-02-drift", "/gateways", "/alerts"]
@@ -193,6 +196,39 @@ def test_the_demonstration_opens_as_the_institute_and_lets_one_see_it_as_others(
         assert heading in text
         assert seen in text
     assert client.page("/sign-in").status_code == 303
+
+
+def test_while_the_demonstration_tells_its_history_every_page_says_so(stage, browse, tmp_path):
+    hour = 3600 * NS
+    begin = NOW_NS - 100 * hour
+    Pace.create(tmp_path / "pace", 1, begin - hour)
+    wall = SettableClock()
+    stage.clock = ScaledClock(
+        wall,
+        simulated_from_ns=begin,
+        wall_from_ns=NOW_NS,
+        rate=3600.0,
+        step_ns=hour,
+        pace=Pace(tmp_path / "pace", 0),
+    )
+    client = browse(demo=True)
+    for path in ("/", "/instruments/pt-h-02", "/work-orders", "/gateways", "/alerts"):
+        text = client.page(path).text
+        assert f"on these pages it is {legal_date(begin, 480)}" in text
+        assert "busy" not in text
+    wall.t += 10 * NS
+    assert "This machine is busy" in client.page("/").text
+    outside = browse(key=None)
+    outside.sign_in("owner")
+    assert "still being told" not in outside.page("/").text, "the demonstration alone"
+
+
+def test_what_is_not_assessed_yet_is_said_until_it_is(stage, browse):
+    client = browse(demo=True)
+    assert "still being" not in client.page("/").text
+    stage.clock.t += DAY
+    text = client.page("/").text
+    assert re.search(r"newest readings of \d+ of \d+ instruments are still being assessed", text)
 
 
 def test_outside_the_demonstration_nobody_becomes_somebody_else(browse):

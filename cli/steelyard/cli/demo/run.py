@@ -37,8 +37,8 @@ from steelyard.contracts.identifiers import OrganizationId
 from steelyard.contracts.pace import Pace
 from steelyard.storage.records import GatewayHealth, Records, Registrar
 
-HISTORY_S = 5.0
-"""Wall seconds in which the two years are told."""
+HISTORY_S = 40.0
+"""Wall seconds in which the two years are told, if the machine can keep every poll in them."""
 SHORT_HISTORY_S = 8.0
 """Wall seconds in which what was missed since the last start is told."""
 STANDSTILL_S = 300.0
