@@ -46,7 +46,7 @@ def told(clock: ScaledClock, *, poll: Callable[[int], bool] = lambda _: True) ->
             polled.append(clock.now_ns())
         return kept
 
-    missed = asyncio.run(tell_history(clock, poll_step, lambda: False))
+    missed = asyncio.run(tell_history(clock, poll_step, lambda: False, time.monotonic_ns))
     return polled, missed
 
 

@@ -187,7 +187,9 @@ class Agent:
     async def _begin(self, polls: list[asyncio.Task[None]]) -> None:
         """Follow a scaled clock until it has caught up, then begin to keep the deadlines."""
         if isinstance(self._clock, ScaledClock):
-            self.statistics.missed += await tell_history(self._clock, self._poll_step, lambda: self._stopping)
+            self.statistics.missed += await tell_history(
+                self._clock, self._poll_step, lambda: self._stopping, self._monotonic_ns
+            )
         if self._stopping:
             return
         for period_s, instruments in self._instruments.items():

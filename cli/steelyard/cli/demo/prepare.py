@@ -25,8 +25,8 @@ from steelyard.firmware_sim.world import load_profiles
 
 DAY_NS = 86_400 * 10**9
 HISTORY_DAYS = 730
-SAMPLE_HOURS = 6
-"""Simulated hours between two readings while the history is told."""
+SAMPLE_HOURS = 8
+"""Simulated hours between two readings while the history is told: three a day, what makes a day's observation."""
 LIVE_PERIOD_S = 2.0
 """Seconds between two readings afterwards."""
 PATIENT_TIMEOUT_S = 30.0
