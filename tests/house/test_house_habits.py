@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from house.source_tree import PARTS, python_files, text_files, tree_of
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 # The adapter that asks the operating system, and the command, which begins everything.
 _MAY_ASK_THE_TIME = ("contracts/steelyard/contracts/clock.py", "cli/")
@@ -175,3 +176,15 @@ def test_all_property_tests_run_by_one_profile() -> None:
 def test_examples_take_as_long_as_they_take() -> None:
     assert settings().deadline is None
     assert HealthCheck.too_slow in settings().suppress_health_check
+
+
+def test_a_failing_example_is_shown_with_its_values() -> None:
+    """Schemathesis takes the printer away from everybody in its process; who reads a failure needs it."""
+
+    @given(st.integers())
+    def property_that_fails(number: int) -> None:
+        assert number < 1_000
+
+    with pytest.raises(AssertionError) as seen:
+        property_that_fails()
+    assert "number=1000" in "\n".join(seen.value.__notes__)
