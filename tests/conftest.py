@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import hypothesis_profile
+import paho.mqtt.client as paho
 import pytest
 from servers import ports
 from servers.amqtt_broker import AmqttBroker, start_amqtt
@@ -16,6 +17,7 @@ from servers.chromium import find_chromium
 from servers.influxdb import InfluxBucket, InfluxServer, start_influxdb
 from servers.mosquitto import OPEN_CONFIGURATION, Mosquitto, start_mosquitto
 from servers.postgres import PostgresServer, start_postgres
+from waiting import PATIENCE_S
 
 hypothesis_profile.register()
 
@@ -24,6 +26,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Modules with slow tests first: a long one that comes last keeps one processor busy and lets the others wait."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient_stores() -> Iterator[None]:
+    """How long the stores wait for a lock or an answer is for operators; here it would be a verdict on the machine."""
+    with pytest.MonkeyPatch.context() as storage:
+        for name in (
+            "sqlite.BUSY_S",
+            "ledger.writer.BUSY_S",
+            "records.database._BUSY_S",
+            "records.database._CONNECT_S",
+        ):
+            storage.setattr(f"steelyard.storage.{name}", PATIENCE_S)
+        storage.setattr("steelyard.storage.readings.influx.TIMEOUT_MS", int(1000 * PATIENCE_S))
+        yield
+
+
+@pytest.fixture
+def quick_reconnection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `BrokerClient` pauses for a fiftieth of its settings' seconds before it connects again."""
+    set_pauses = paho.Client.reconnect_delay_set
+
+    def set_short_pauses(client: paho.Client, least_s: float, longest_s: float) -> None:
+        set_pauses(client, least_s / 50, longest_s / 50)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(paho.Client, "reconnect_delay_set", set_short_pauses)
 
 
 @pytest.fixture(scope="session")

@@ -10,15 +10,15 @@ import queue
 import socket
 import subprocess
 import sys
-import threading
-import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import waiting
 from cryptography.hazmat.primitives import serialization
+from servers.broker_client import acknowledged_subscriptions, failed_connections
 
 from steelyard.broker_config.authority import Authority
 from steelyard.broker_config.client import BrokerClient, BrokerSettings, Message, Will
@@ -26,34 +26,26 @@ from steelyard.broker_config.errors import BrokerSettingsError
 from steelyard.broker_config.settings import TlsSettings, tls_context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
+pytestmark = pytest.mark.usefixtures("quick_reconnection")
 NOW = datetime.now(tz=UTC)
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "the awaited state did not come"
-        time.sleep(0.01)
 
 
 @contextmanager
 def running(settings: BrokerSettings, *, subscribe: str | None = None, **arguments: Any) -> Iterator[BrokerClient]:
     """A client that is connected to nothing yet, or subscribed to `subscribe` when the block begins."""
-    subscribed = threading.Event()
 
     def on_connect(_session: bool) -> None:
         if subscribe is not None:
             client.subscribe(subscribe)
-        subscribed.set()
 
     client = BrokerClient(settings, on_connect=on_connect, **arguments)
+    subscribed = acknowledged_subscriptions(client)
     client.start()
     try:
         if subscribe is not None:
-            assert subscribed.wait(10)
-            time.sleep(0.2)  # for the SUBACK
+            waiting.until(lambda: subscribed, "the SUBACK arrives")
         yield client
     finally:
         client.stop()
@@ -73,10 +65,10 @@ def test_a_published_message_arrives_with_its_bytes(mosquitto: Any, protocol: An
         running(reader_settings, on_message=inbox.put, subscribe="a/b"),
         running(writer_settings, on_published=lambda *arguments: published.put(arguments)) as writer,
     ):
-        wait_for(lambda: writer.connected)
+        waiting.until(lambda: writer.connected, "the writer is connected")
         assert writer.publish("a/b", b"\x00\xff") is not None
-        message = inbox.get(timeout=10)
-        assert published.get(timeout=10)[1] == 0
+        message = inbox.get(timeout=waiting.PATIENCE_S)
+        assert published.get(timeout=waiting.PATIENCE_S)[1] == 0
     assert (message.topic, message.payload, message.qos) == ("a/b", b"\x00\xff", 1)
 
 
@@ -86,7 +78,8 @@ def test_a_broker_that_is_down_at_start_is_one_log_line_and_then_a_connection(
     caplog.set_level(logging.INFO, logger="steelyard.broker_config.client")
     mosquitto.kill()
     with running(settings_for(mosquitto.port, "early")) as client:
-        time.sleep(2.5)  # two attempts at least
+        attempts = failed_connections(client)
+        waiting.until(lambda: len(attempts) >= 3, "three attempts have failed")
         assert not client.connected
         assert client.publish("a/b", b"x") is None
         lines = [record.getMessage() for record in caplog.records]
@@ -94,15 +87,15 @@ def test_a_broker_that_is_down_at_start_is_one_log_line_and_then_a_connection(
         assert f"127.0.0.1:{mosquitto.port}" in lines[0]
         assert "refused" in lines[0]
         mosquitto.restart()
-        wait_for(lambda: client.connected)
+        waiting.until(lambda: client.connected, "the client is connected")
     assert "connected to broker" in caplog.records[1].getMessage()
 
 
 def test_nothing_is_held_for_a_broker_that_is_away(mosquitto: Any) -> None:
     with running(settings_for(mosquitto.port, "writer", send_window=4)) as client:
-        wait_for(lambda: client.connected)
+        waiting.until(lambda: client.connected, "the client is connected")
         mosquitto.kill()
-        wait_for(lambda: not client.connected)
+        waiting.until(lambda: not client.connected, "the client has noticed")
         assert [client.publish("a/b", b"x") for _ in range(100)] == [None] * 100
         assert len(client._client._out_messages) == 0
 
@@ -111,13 +104,14 @@ def test_nothing_is_held_for_a_broker_that_is_away(mosquitto: Any) -> None:
 def broker_that_never_acknowledges(connack: bytes, **settings: Any) -> Iterator[BrokerClient]:
     """A listener that answers CONNECT with `connack` and then reads no more, and a client connected to it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(waiting.PATIENCE_S)
         port = listener.getsockname()[1]
         with running(settings_for(port, "writer", **settings)) as client:
             peer, _ = listener.accept()
             with peer:
                 peer.recv(1000)
                 peer.sendall(connack)
-                wait_for(lambda: client.connected)
+                waiting.until(lambda: client.connected, "the client is connected")
                 yield client
 
 
@@ -137,14 +131,18 @@ def test_limits_that_the_broker_announces_are_kept() -> None:
 
 def test_the_will_is_published_when_the_client_dies_and_not_when_it_stops(mosquitto: Any) -> None:
     inbox: queue.Queue[Message] = queue.Queue()
-    will = Will(topic="state", payload=b"offline", retain=False)
+
+    def will(payload: bytes) -> Will:
+        return Will(topic="state", payload=payload, retain=False)
+
     with running(settings_for(mosquitto.port, "reader"), on_message=inbox.put, subscribe="state"):
-        with running(settings_for(mosquitto.port, "polite"), will=will) as polite:
-            wait_for(lambda: polite.connected)
-        with running(settings_for(mosquitto.port, "dying"), will=will) as dying:
-            wait_for(lambda: dying.connected)
+        with running(settings_for(mosquitto.port, "polite"), will=will(b"polite")) as polite:
+            waiting.until(lambda: polite.connected, "the polite client is connected")
+        with running(settings_for(mosquitto.port, "dying"), will=will(b"dying")) as dying:
+            waiting.until(lambda: dying.connected, "the dying client is connected")
             dying._client._sock.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
-            assert inbox.get(timeout=10).payload == b"offline"
+            # The polite one's would have come before it.
+            assert inbox.get(timeout=waiting.PATIENCE_S).payload == b"dying"
     assert inbox.empty()
 
 
@@ -156,11 +154,11 @@ def test_an_acknowledgement_of_an_older_connection_is_not_sent(mosquitto: Any) -
         running(settings, on_message=inbox.put, subscribe="a/b", **options) as reader,
         running(settings_for(mosquitto.port, "writer")) as writer,
     ):
-        wait_for(lambda: writer.connected)
+        waiting.until(lambda: writer.connected, "the writer is connected")
         writer.publish("a/b", b"1")
-        first = inbox.get(timeout=10)
+        first = inbox.get(timeout=waiting.PATIENCE_S)
         reader._client._sock.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
-        again = inbox.get(timeout=10)
+        again = inbox.get(timeout=waiting.PATIENCE_S)
         assert again.payload == b"1"
         assert again.connection > first.connection
         assert reader.ack(first) is False
@@ -184,8 +182,8 @@ def test_a_callback_that_fails_is_logged_and_the_connection_lives(
     with running(settings, on_message=on_message, on_published=on_published, subscribe="a/b") as client:
         client.publish("a/b", b"bad")
         client.publish("a/b", b"good")
-        assert [inbox.get(timeout=10).payload for _ in range(2)] == [b"bad", b"good"]
-        wait_for(lambda: "nor this" in caplog.text)
+        assert [inbox.get(timeout=waiting.PATIENCE_S).payload for _ in range(2)] == [b"bad", b"good"]
+        waiting.until(lambda: "nor this" in caplog.text, "the failure is logged")
     assert "cannot digest this" in caplog.text
 
 
@@ -258,7 +256,13 @@ def test_an_encrypted_key_is_refused_and_nobody_is_asked_for_its_password(tls_fi
     command = [sys.executable, "-c", program, tls_files.ca, tls_files.certificate, tls_files.key]
     us, terminal = pty.openpty()
     tried = subprocess.run(
-        command, stdin=terminal, capture_output=True, text=True, timeout=10, check=False, start_new_session=True
+        command,
+        stdin=terminal,
+        capture_output=True,
+        text=True,
+        timeout=waiting.PATIENCE_S,
+        check=False,
+        start_new_session=True,
     )
     os.close(us)
     os.close(terminal)

@@ -7,6 +7,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import waiting
 from servers.mosquitto import require_mosquitto
 
 from steelyard.broker_config.client import BrokerClient, BrokerSettings, Message
@@ -15,6 +16,12 @@ from steelyard.broker_config.errors import BrokerStartError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("START_S", "STOP_S"):
+        monkeypatch.setattr(f"steelyard.broker_config.embedded.{name}", waiting.PATIENCE_S)
 
 
 @pytest.mark.parametrize(("kind", "protocol"), [("mosquitto", "5"), ("amqtt", "3.1.1")])
@@ -48,7 +55,7 @@ def _carry_a_message(broker: EmbeddedBroker) -> None:
     client = BrokerClient(settings, on_message=inbox.put, on_connect=on_connect)
     client.start()
     try:
-        assert inbox.get(timeout=10).payload == b"payload"
+        assert inbox.get(timeout=waiting.PATIENCE_S).payload == b"payload"
     finally:
         client.stop()
 

@@ -8,12 +8,13 @@ import re
 import socket
 import ssl
 import subprocess
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import waiting
+from servers.broker_client import acknowledged_subscriptions, failed_connections, nothing_in_flight
 from servers.mosquitto import require_mosquitto
 
 from steelyard.broker_config.acl import acl_file
@@ -28,11 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("quick_reconnection")
 NOW = datetime.now(tz=UTC)
 OUR_ORG, OUR_GATEWAY = parse_organization_id("hengyuan"), parse_gateway_id("gw-1")
 THEIR_ORG, THEIR_GATEWAY = parse_organization_id("linjiang"), parse_gateway_id("gw-2")
 NOT_AUTHORIZED = 0x87
 OWN_FRAME = frame_topic(OUR_ORG, OUR_GATEWAY)
+LAST = b"the last one"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +59,13 @@ class Secured:
     def settings(self, tls: TlsSettings | None, client_id: str = "anything", **more: Any) -> BrokerSettings:
         return BrokerSettings(host="localhost", port=self.port, client_id=client_id, tls=tls, **more)
 
-    def received(self, seconds: float) -> list[str]:
-        """Topics of everything that ingest has received until `seconds` of silence."""
+    def received(self) -> list[str]:
+        """Topics of everything that has come to ingest before a message which a good gateway sends now."""
+        attempt(self.settings(self.gateway()), lambda client: bool(client.publish(OWN_FRAME, LAST)))
         topics = []
-        while True:
-            try:
-                topics.append(self.inbox.get(timeout=seconds).topic)
-            except queue.Empty:
-                return topics
+        while (message := self.inbox.get(timeout=waiting.PATIENCE_S)).payload != LAST:
+            topics.append(message.topic)
+        return topics
 
 
 @pytest.fixture
@@ -93,32 +95,32 @@ def secured(mosquitto_factory: Any, tmp_path: Path, free_port: Callable[[], int]
         port=port, directory=tmp_path, authority=authority, inbox=inbox, revoked=tls_of_revoked, log=lambda: broker.log
     )
     ingest_tls = made.client_tls(authority.issue_ingest(NOW), "ingest")
-    ready = queue.SimpleQueue[bool]()
 
     def subscribe(_session: bool) -> None:
         ingest.subscribe(SUBSCRIBE_FRAMES)
-        ready.put(True)
 
     ingest = BrokerClient(made.settings(ingest_tls, "ingest"), on_message=inbox.put, on_connect=subscribe)
+    subscribed = acknowledged_subscriptions(ingest)
     ingest.start()
-    ready.get(timeout=10)
-    time.sleep(0.3)
+    waiting.until(lambda: subscribed, "ingest has subscribed", say=made.log)
     yield made
     ingest.stop()
 
 
 def attempt(settings: BrokerSettings, act: Callable[[BrokerClient], None] | None = None) -> tuple[bool, BrokerClient]:
-    """Connect and `act`; whether a connection came about at all, and the client with its alarms."""
+    """Connect, `act`, and wait for the broker's answers.
+
+    Whether a connection came about at all (not, if two attempts failed), and the client with its alarms.
+    """
     client = BrokerClient(settings)
+    failed = failed_connections(client)
     client.start()
     try:
-        end = time.monotonic() + 2.5
-        while not client.connected and time.monotonic() < end:
-            time.sleep(0.01)
+        waiting.until(lambda: client.connected or len(failed) >= 2, "the broker has accepted or refused us")
         connected = client.connected
         if connected and act is not None:
             act(client)
-            time.sleep(0.4)
+            waiting.until(lambda: nothing_in_flight(client), "the broker has answered")
         return connected, client
     finally:
         client.stop()
@@ -129,27 +131,23 @@ def test_a_certificate_that_is_renewed_is_used_at_the_next_connection_without_a_
 ) -> None:
     """A gateway runs for years, a certificate does not; and one that is being replaced breaks nothing."""
     old = secured.authority.issue_gateway(OUR_ORG, OUR_GATEWAY, NOW - timedelta(days=900))  # expired
-    client = BrokerClient(secured.settings(secured.client_tls(old, "gateway"), reconnect_max_s=1))
+    connections: list[bool] = []
+    client = BrokerClient(
+        secured.settings(secured.client_tls(old, "gateway"), reconnect_max_s=1), on_connect=connections.append
+    )
+    failed = failed_connections(client)
     client.start()
     try:
-        time.sleep(1.5)
-        assert not client.connected, "the control: the old one is refused"
+        waiting.until(lambda: len(failed) >= 2, "two attempts have failed")
+        assert not connections, "the control: the old one is refused"
         secured.gateway()
-        wait_for(lambda: client.connected)
+        waiting.until(lambda: connections, "the new one is accepted")
         (secured.directory / "gateway.crt").write_bytes(old.certificate)  # it does not fit the key
         client._client.socket().shutdown(socket.SHUT_RDWR)
-        wait_for(lambda: not client.connected)
-        wait_for(lambda: client.connected)
+        waiting.until(lambda: len(connections) == 2, "the client has connected again")
         assert "going on with the certificate that was read before" in caplog.text
     finally:
         client.stop()
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 8
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_s5_a_gateway_with_its_certificate_writes_its_own_topics(secured: Secured) -> None:
@@ -160,7 +158,7 @@ def test_s5_a_gateway_with_its_certificate_writes_its_own_topics(secured: Secure
     connected, client = attempt(secured.settings(secured.gateway()), act)
     assert connected
     assert client.alarms == ()
-    assert secured.received(0.5) == [OWN_FRAME]
+    assert secured.received() == [OWN_FRAME]
 
 
 FOREIGN = (
@@ -184,7 +182,7 @@ def test_s5_a_publish_on_a_foreign_topic_is_refused(secured: Secured, protocol: 
 
     connected, client = attempt(secured.settings(secured.gateway(), protocol=protocol), act)
     assert connected
-    assert secured.received(0.5) == [OWN_FRAME], "only the positive control arrives"
+    assert secured.received() == [OWN_FRAME], "only the positive control arrives"
     refused = [(alarm.operation, alarm.code, alarm.count) for alarm in client.alarms]
     # 3.1.1 cannot say it, which is the reason why receipts, not PUBACKs, are the proof.
     assert refused == ([("publish", NOT_AUTHORIZED, len(FOREIGN))] if protocol == "5" else [])
@@ -209,15 +207,17 @@ def test_s5_a_wildcard_subscription_shows_a_gateway_nothing_of_others(secured: S
         client.publish(own, b"ours")
 
     spy = BrokerClient(secured.settings(secured.gateway()), on_message=seen.put, on_connect=subscribe)
+    answers = acknowledged_subscriptions(spy)
     spy.start()
     try:
-        time.sleep(0.7)
+        waiting.until(lambda: len(answers) == 5, "the broker has answered all five")
         other = secured.client_tls(secured.authority.issue_gateway(THEIR_ORG, THEIR_GATEWAY, NOW), "other")
         attempt(
             secured.settings(other), lambda client: bool(client.publish(frame_topic(THEIR_ORG, THEIR_GATEWAY), b"x"))
         )
         # Ingest's certificate takes over the session of the fixture's ingest, by intent.
         attempt(secured.settings(secured.client_tls(secured.authority.issue_ingest(NOW), "second")), act)
+        waiting.until(lambda: own in {message.topic for message in list(seen.queue)}, "its own receipt arrives")
     finally:
         spy.stop()
     assert {message.topic for message in seen.queue} == {own}, "its own receipt is the positive control"
@@ -245,7 +245,7 @@ def test_s5_a_certificate_that_is_not_good_connects_nobody(secured: Secured, mak
     assert attempt(secured.settings(secured.gateway()))[0], "the positive control"
     settings = secured.settings(make(secured))
     assert not attempt(settings, lambda client: bool(client.publish(OWN_FRAME, b"x")))[0]
-    assert secured.received(0.3) == []
+    assert secured.received() == []
 
 
 def test_s5_no_certificate_connects_nobody(secured: Secured) -> None:
@@ -254,7 +254,7 @@ def test_s5_no_certificate_connects_nobody(secured: Secured) -> None:
     answer = b""
     with (
         contextlib.suppress(ssl.SSLError, ConnectionError),
-        socket.create_connection(("127.0.0.1", secured.port), timeout=5) as plain,
+        socket.create_connection(("127.0.0.1", secured.port), timeout=waiting.PATIENCE_S) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as stream,
     ):
         stream.sendall(connect)
@@ -271,13 +271,14 @@ def test_a_client_id_is_the_certificates_name_so_that_nobody_takes_over_a_sessio
     ours = BrokerClient(secured.settings(secured.gateway(), "the-same-id"))
     ours.start()
     try:
-        end = time.monotonic() + 5
-        while not ours.connected and time.monotonic() < end:
-            time.sleep(0.01)
+        waiting.until(lambda: ours.connected, "our connection")
+        first = ours._connection
         other = secured.client_tls(secured.authority.issue_gateway(THEIR_ORG, THEIR_GATEWAY, NOW), "other")
-        connected, _ = attempt(secured.settings(other, "the-same-id"), lambda _client: None)
+        connected, _ = attempt(secured.settings(other, "the-same-id"))
         assert connected
-        assert ours.connected, "the other's connection ended ours"
+        assert ours.publish(OWN_FRAME, b"still here") is not None
+        waiting.until(lambda: nothing_in_flight(ours), "the broker has answered")
+        assert (ours.connected, ours._connection) == (True, first), "the other's connection ended ours"
     finally:
         ours.stop()
 
@@ -304,13 +305,12 @@ def test_s5_mqtt_3_1_1_is_refused_where_configured_and_an_old_broker_says_that_i
 def test_a_frame_of_the_largest_size_passes_and_a_larger_packet_does_not(secured: Secured) -> None:
     def act(client: BrokerClient) -> None:
         assert client.publish(OWN_FRAME, bytes(MAX_FRAME_BYTES)) is not None
-        time.sleep(0.5)
         assert client.publish(OWN_FRAME, bytes(MAX_FRAME_BYTES + 2_000)) is None, "the broker has told its limit"
 
     connected, client = attempt(secured.settings(secured.gateway()), act)
     assert connected
     assert [alarm.operation for alarm in client.alarms] == ["publish"]
-    assert secured.received(0.5) == [OWN_FRAME]
+    assert secured.received() == [OWN_FRAME]
 
 
 def test_a_strangers_huge_connect_is_cut_off_before_it_is_buffered(
@@ -321,9 +321,12 @@ def test_a_strangers_huge_connect_is_cut_off_before_it_is_buffered(
         MosquittoSettings(port=port, bind="127.0.0.1", tls=None, directory=str(tmp_path), user="root")
     )
     mosquitto_factory(conf, port=port)
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as stranger:
+    with socket.create_connection(("127.0.0.1", port), timeout=waiting.PATIENCE_S) as stranger:
         stranger.sendall(b"\x10\xff\xff\xff\x7f" + bytes(100))  # CONNECT of 256 MiB announced
-        stranger.settimeout(5)
+        # A connection that was served after it, question and answer: the broker has dealt with the stranger.
+        known = BrokerSettings(port=port, client_id="known")
+        assert attempt(known, lambda client: bool(client.publish("elsewhere", b"x")))[0]
+        stranger.setblocking(False)
         try:
             answer = stranger.recv(10)
         except ConnectionError:

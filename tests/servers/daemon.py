@@ -3,10 +3,11 @@
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import waiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +22,7 @@ class User:
 class Daemon:
     """One server: its command, when it counts as up, and its log.
 
-    ``stop_signal`` asks for an orderly end. A server that does not come up within ``start_seconds`` raises with the
-    end of its log.
+    ``stop_signal`` asks for an orderly end. A server that ends instead of coming up raises with the end of its log.
     """
 
     command: Sequence[str]
@@ -31,7 +31,6 @@ class Daemon:
     directory: Path | None = None
     user: User | None = None
     stop_signal: signal.Signals = signal.SIGTERM
-    start_seconds: float = 30.0
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
@@ -66,17 +65,14 @@ class Daemon:
                 env={**os.environ, "LC_ALL": "C.UTF-8", "LANG": "C.UTF-8"},
                 **identity,
             )
-        deadline = time.monotonic() + self.start_seconds
-        while not self.ready():
-            if not self.running:
-                raise RuntimeError(f"{self.command[0]} ended with {self._process.returncode}:\n{self._log_end()}")
-            if time.monotonic() > deadline:
-                self.kill()
-                raise RuntimeError(f"{self.command[0]} not up after {self.start_seconds:g} s:\n{self._log_end()}")
-            time.sleep(0.02)
+        try:
+            waiting.until(self._is_up, f"{self.command[0]} is up", pause_s=0.02, say=self._log_end)
+        except BaseException:
+            self.kill()
+            raise
 
     def stop(self) -> None:
-        """Ask the server to end in its own way; kill it when it does not within 15 s."""
+        """Ask the server to end in its own way; kill it when it hangs."""
         self._end(self.stop_signal)
 
     def kill(self) -> None:
@@ -88,13 +84,20 @@ class Daemon:
         self.stop()
         self.start()
 
+    def _is_up(self) -> bool:
+        if self.ready():
+            return True
+        if not self.running:
+            raise RuntimeError(f"{self.command[0]} ended with {self.exit_status}:\n{self._log_end()}")
+        return False
+
     def _end(self, how: signal.Signals) -> None:
         if self._process is None:
             return
         if self.running:
             self._process.send_signal(how)
         try:
-            self._process.wait(timeout=15)
+            self._process.wait(timeout=waiting.PATIENCE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

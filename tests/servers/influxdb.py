@@ -13,6 +13,7 @@ from typing import Any
 from servers.daemon import Daemon
 from servers.ports import HOST, free_port
 from servers.requirement import missing
+from waiting import PATIENCE_S
 
 _BUILD = Path(__file__).with_name("build_influxd.sh")
 _ORGANIZATION = "steelyard"
@@ -95,7 +96,6 @@ def start_influxdb(directory: Path) -> InfluxServer:
         log=directory / "influxd.log",
         ready=lambda: _is_healthy(url),
         directory=directory,
-        start_seconds=60,
     )  # fmt: skip
     daemon.start()
     token = secrets.token_urlsafe(24)
@@ -120,7 +120,7 @@ def _call(url: str, method: str, path: str, body: object, token: str | None = No
         url + path, method=method, headers=headers, data=None if body is None else json.dumps(body).encode()
     )
     try:
-        with urllib.request.urlopen(request, timeout=30) as reply:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as reply:
             content = reply.read()
     except urllib.error.HTTPError as error:
         with error:

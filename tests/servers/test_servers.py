@@ -8,6 +8,7 @@ from pathlib import Path
 import paho.mqtt.client as paho
 import pytest
 import sqlalchemy
+import waiting
 from paho.mqtt.enums import CallbackAPIVersion
 from servers import ports, requirement
 from servers.amqtt_broker import AmqttBroker
@@ -25,10 +26,12 @@ def _mqtt_round_trip(host: str, port: int, protocol: int) -> bytes:
     client.connect(host, port)
     client.on_subscribe = lambda *_: client.publish("greeting", b"hello", qos=1)
     client.subscribe("greeting", qos=1)
-    for _ in range(200):
+
+    def after_a_turn() -> list[bytes]:
         client.loop(0.05)
-        if arrived:
-            break
+        return arrived
+
+    waiting.until(after_a_turn, "the message arrives", pause_s=0)
     client.disconnect()
     client.loop(0.05)
     return arrived[0]
@@ -65,7 +68,7 @@ def _write_line(bucket: InfluxBucket, line: str) -> int:
         data=line.encode(),
         headers={"Authorization": f"Token {bucket.token}"},
     )
-    with urllib.request.urlopen(request, timeout=10) as reply:
+    with urllib.request.urlopen(request, timeout=waiting.PATIENCE_S) as reply:
         return int(reply.status)
 
 
@@ -101,7 +104,7 @@ def test_chromium_renders_a_page(chromium_path: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     page.write_text("<p id=here></p><script>document.getElementById('here').textContent = 6 * 7</script>")
     command = [str(chromium_path), *ARGUMENTS, f"--user-data-dir={tmp_path}/profile", "--dump-dom", page.as_uri()]
-    shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=waiting.PATIENCE_S, check=True)
     assert '<p id="here">42</p>' in shown.stdout
 
 
