@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+import waiting
+from servers.broker_client import acknowledged_subscriptions
 
 from steelyard.broker_config.client import BrokerClient, BrokerSettings, Message
 from steelyard.contracts.clock import SystemClock
@@ -19,7 +20,7 @@ from steelyard.contracts.cose import sign1, verify1
 from steelyard.contracts.frame import Block, ClockStatus, Frame, encode_frame
 from steelyard.contracts.identifiers import BootId, ChannelId, GatewayId, InstrumentId, OrganizationId
 from steelyard.contracts.keys import SigningKey
-from steelyard.contracts.receipt import Receipt, decode_receipt
+from steelyard.contracts.receipt import Receipt, decode_receipt, encode_receipt
 from steelyard.contracts.registry import Channel, Gateway, Instrument, InstrumentKind, Organization, OrganizationKind
 from steelyard.contracts.status import GatewayStatus, encode_status
 from steelyard.contracts.topics import frame_topic, receipt_topic, status_topic
@@ -31,10 +32,11 @@ from steelyard.storage.records.registry import Registrar, Registration
 from steelyard.storage.settings import StoresSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 ORG = OrganizationId("hengyuan")
 BOOT = BootId("00000001-aaaaaaaa")
+_LAST_BOOT = BootId("ffffffff-ffffffff")
 T0 = 1_790_000_000_000_000_000
 SECOND = 1_000_000_000
 CHANNELS = (ChannelId("voltage_l1"), ChannelId("power_total"))
@@ -102,6 +104,13 @@ class House:
                 Registrar(who="test", role="administrator", why="test", at_ns=T0),
             )
 
+    def register_at_once(self, *gateways: GatewayId) -> None:
+        """Register in a file elsewhere and put that in place: nobody can see half of it."""
+        elsewhere = self.directory / "elsewhere"
+        elsewhere.mkdir()
+        House(elsewhere, self.keys, self.ingest_key).register(*gateways)
+        (elsewhere / "records.db").rename(self.directory / "records.db")
+
     def frame(self, gateway: GatewayId, seq: int, *, boot: BootId = BOOT, value: float = 230.0) -> Frame:
         return Frame(
             gateway=gateway,
@@ -150,10 +159,11 @@ class GatewayDouble:
 
     def send(self, *messages: bytes) -> None:
         for message in messages:
-            end = time.monotonic() + 10
-            while self.client.publish(frame_topic(ORG, self.id), message) is None:
-                assert time.monotonic() < end, "the broker takes nothing"
-                time.sleep(0.002)
+            waiting.until(
+                lambda: self.client.publish(frame_topic(ORG, self.id), message) is not None,  # noqa: B023 - asked here
+                "the broker takes a message",
+                pause_s=0.002,
+            )
 
     def send_status(self, state: Any, *, boot: BootId = BOOT, spooled: int = 0) -> None:
         status = GatewayStatus(gateway=self.id, boot=boot, state=state, sent=T0, missed_polls=1, spooled_frames=spooled)
@@ -161,18 +171,29 @@ class GatewayDouble:
 
     def deliver(self, *messages: bytes, upto: int) -> Receipt:
         """Send, and send again, until the receipt is there: what a gateway does."""
-        for _ in range(30):
+        pause_s = 0.1
+        while True:
             self.send(*messages)
             try:
-                return self.wait_for_receipt(upto, seconds=0.5)
+                return self.wait_for_receipt(upto, seconds=pause_s)
             except queue.Empty:
-                continue
-        raise AssertionError("no receipt")
+                pause_s *= 2
+                assert pause_s < waiting.PATIENCE_S, "no receipt"
 
-    def wait_for_receipt(self, upto: int, *, boot: BootId = BOOT, seconds: float = 15) -> Receipt:
-        end = time.monotonic() + seconds
+    def receipts_so_far(self) -> list[Receipt]:
+        """Take out the receipts that have come before one which is published now."""
+        last = Receipt(gateway=self.id, boot=_LAST_BOOT, contiguous_upto=0, ledger_size=0, root="0" * 64)
+        message = sign1(encode_receipt(last), self.house.ingest_key)
+        assert self.client.publish(receipt_topic(ORG, self.id), message) is not None
+        came = []
+        while (receipt := self.receipts.get(timeout=waiting.PATIENCE_S)) != last:
+            came.append(receipt)
+        return came
+
+    def wait_for_receipt(self, upto: int, *, boot: BootId = BOOT, seconds: float = waiting.PATIENCE_S) -> Receipt:
+        """The first receipt that says so much; `queue.Empty` when none comes for so many seconds."""
         while True:
-            receipt = self.receipts.get(timeout=max(0.001, end - time.monotonic()))
+            receipt = self.receipts.get(timeout=seconds)
             if receipt.boot == boot and receipt.contiguous_upto >= upto:
                 return receipt
 
@@ -184,13 +205,6 @@ class Running:
     stop: threading.Event
     thread: threading.Thread
     failure: list[BaseException]
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 15.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "the awaited state did not come"
-        time.sleep(0.02)
 
 
 @contextmanager
@@ -210,7 +224,7 @@ def _running(settings: IngestSettings) -> Iterator[Running]:
         yield Running(stop, thread, failure)
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(waiting.PATIENCE_S)
         assert not thread.is_alive()
     assert not failure, failure
 
@@ -218,21 +232,19 @@ def _running(settings: IngestSettings) -> Iterator[Running]:
 @contextmanager
 def _gateway(house: House, port: int, gateway: GatewayId, *, protocol: Any = "5") -> Iterator[GatewayDouble]:
     receipts: queue.Queue[Receipt] = queue.Queue()
-    subscribed = threading.Event()
 
     def on_message(message: Message) -> None:
         receipts.put(decode_receipt(verify1(message.payload, house.ingest_key.public)))
 
     def on_connect(_session: bool) -> None:
         client.subscribe(receipt_topic(ORG, gateway))
-        subscribed.set()
 
     settings = BrokerSettings(port=port, client_id=gateway, protocol=protocol, reconnect_max_s=1)
     client = BrokerClient(settings, on_message=on_message, on_connect=on_connect)
+    subscribed = acknowledged_subscriptions(client)
     client.start()
     try:
-        assert subscribed.wait(15)
-        time.sleep(0.1)
+        waiting.until(lambda: subscribed, "the gateway has subscribed to its receipts")
         yield GatewayDouble(house, gateway, client, receipts)
     finally:
         client.stop()
@@ -257,12 +269,6 @@ def gateway_double(house: House) -> Any:
         return _gateway(house, port, gateway, **more)
 
     return make
-
-
-@pytest.fixture
-def eventually() -> Any:
-    """`eventually(condition)` waits for it."""
-    return wait_for
 
 
 def replaced(frame: Frame, **changes: Any) -> Frame:

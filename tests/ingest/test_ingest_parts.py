@@ -7,10 +7,12 @@ import threading
 import time
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
+import waiting
 
 from steelyard.broker_config.client import Message
 from steelyard.contracts.errors import SettingsError
@@ -52,21 +54,31 @@ def test_a_portion_ends_where_its_bytes_are_reached_but_has_one_message_at_least
 
 
 @pytest.mark.parametrize("inbox", [Inbox(3, 10_000), Inbox(100, 3)])
-def test_a_full_inbox_makes_the_network_wait_and_goes_on_when_there_is_room(inbox: Inbox) -> None:
+def test_a_full_inbox_makes_the_network_wait_and_goes_on_when_there_is_room(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fill() -> None:
         for packet_id in range(20):
             inbox.put(message(packet_id=packet_id))
 
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        time.sleep(seconds)
+
+    monkeypatch.setattr("steelyard.ingest.inbox.time", SimpleNamespace(sleep=pause))
     thread = threading.Thread(target=fill)
     thread.start()
-    time.sleep(0.1)
+    waiting.until(lambda: len(pauses) >= 3, "the network has waited three times")
     assert inbox.waiting == 3
     taken: list[int] = []
     while len(taken) < 20:
-        portion = inbox.take(2, 10_000, 1)
+        assert inbox.waiting <= 3
+        portion = inbox.take(2, 10_000, waiting.PATIENCE_S)
         assert portion
         taken += [each.packet_id for each in portion]
-    thread.join(5)
+    thread.join(waiting.PATIENCE_S)
     assert taken == list(range(20))
 
 
@@ -76,7 +88,7 @@ def test_a_closed_inbox_lets_nobody_wait() -> None:
     thread = threading.Thread(target=inbox.put, args=(message(),))
     thread.start()
     inbox.close()
-    thread.join(5)
+    thread.join(waiting.PATIENCE_S)
     assert not thread.is_alive()
     assert inbox.waiting == 1
 

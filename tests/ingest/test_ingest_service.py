@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
+import pkgutil
 import random
 import sqlite3
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import waiting
+from servers.broker_client import acknowledged_subscriptions
 
 from steelyard.contracts.clock import SystemClock
 from steelyard.contracts.errors import SettingsError
 from steelyard.contracts.identifiers import BootId, ChannelId, GatewayId, InstrumentId
-from steelyard.contracts.topics import frame_topic
+from steelyard.contracts.topics import SUBSCRIBE_FRAMES, frame_topic
 from steelyard.ingest.errors import IngestKeyError
 from steelyard.ingest.health import HealthBook
 from steelyard.ingest.registrar import Registrar
@@ -31,13 +33,28 @@ GATEWAY, OTHER = GatewayId("gw-1"), GatewayId("gw-2")
 POWER = ChannelId("power_total")
 
 
+pytestmark = pytest.mark.usefixtures("quick_reconnection")
+
+
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("steelyard.storage.sqlite.BUSY_S", 0.2)
-    monkeypatch.setattr("steelyard.storage.records.database._BUSY_S", 0.2)
+def _quick_pauses_and_a_patient_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("steelyard.ingest.service.STOP_S", waiting.PATIENCE_S)
     for module in ("service", "view"):
         monkeypatch.setattr(f"steelyard.ingest.{module}.FIRST_PAUSE_S", 0.1)
         monkeypatch.setattr(f"steelyard.ingest.{module}.LONGEST_PAUSE_S", 0.2)
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, name: str) -> list[object]:
+    """A list that grows with each call of the function of that full name."""
+    calls: list[object] = []
+    original = pkgutil.resolve_name(name)
+
+    def call(*arguments: Any, **more: Any) -> Any:
+        calls.append(arguments)
+        return original(*arguments, **more)
+
+    monkeypatch.setattr(name, call)
+    return calls
 
 
 def stored_readings(url: str, gateway: GatewayId = GATEWAY) -> list[float]:
@@ -53,7 +70,7 @@ def stored_readings(url: str, gateway: GatewayId = GATEWAY) -> list[float]:
 
 @pytest.mark.parametrize("kind", ["mosquitto", "amqtt"])
 def test_frames_go_from_the_broker_into_ledger_readings_and_health_and_are_confirmed(
-    kind: str, request: pytest.FixtureRequest, house: Any, running: Any, gateway_double: Any, eventually: Any
+    kind: str, request: pytest.FixtureRequest, house: Any, running: Any, gateway_double: Any
 ) -> None:
     broker = request.getfixturevalue("mosquitto" if kind == "mosquitto" else "amqtt_broker")
     protocol = "5" if kind == "mosquitto" else "3.1.1"
@@ -65,14 +82,14 @@ def test_frames_go_from_the_broker_into_ledger_readings_and_health_and_are_confi
         gateway.send_status("online", spooled=3)
         gateway.send(*messages[1:])
         receipt = gateway.wait_for_receipt(200)
-        eventually(lambda: len(stored_readings(house.readings_url)) == 200)
+        waiting.until(lambda: len(stored_readings(house.readings_url)) == 200, "all readings are stored")
 
         def healthy() -> bool:
             with open_records(house.records_url) as records:
                 row = records.health.of(GATEWAY)
             return row is not None and (row.received_frames, row.contiguous_upto, row.spooled_frames) == (200, 200, 3)
 
-        eventually(healthy)
+        waiting.until(healthy, "the records say so")
     with LedgerReader(house.ledger_path) as ledger:
         assert [entry.message for entry in ledger.frames(0, 1000)] == messages
         assert ledger.frames(receipt.ledger_size - 1)[0].root.hex() == receipt.root
@@ -83,9 +100,12 @@ def test_frames_go_from_the_broker_into_ledger_readings_and_health_and_are_confi
 
 
 def test_everything_that_is_down_at_start_is_waited_for_and_said_once(
-    mosquitto: Any, house: Any, running: Any, gateway_double: Any, eventually: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+    mosquitto: Any, house: Any, running: Any, gateway_double: Any, caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     caplog.set_level(logging.INFO, logger="steelyard")
+    ledger_attempts = counted(monkeypatch, "steelyard.ingest.service.Ledger")
+    records_attempts = counted(monkeypatch, "steelyard.ingest.service.open_records")
     mosquitto.kill()
     stores = house.directory / "later"
     readings = f"sqlite:///{stores}/readings.db"
@@ -94,36 +114,40 @@ def test_everything_that_is_down_at_start_is_waited_for_and_said_once(
         settings, stores=msgspec.structs.replace(settings.stores, ledger=str(stores / "ledger.db"))
     )
     with running(settings):
-        eventually(lambda: "ledger:" in caplog.text)
-        time.sleep(0.7)
+        waiting.until(lambda: len(ledger_attempts) >= 4, "the ledger was tried four times")
         stores.mkdir()
-        eventually(lambda: "records:" in caplog.text)
-        time.sleep(0.7)
-        house.register(GATEWAY)
-        eventually(lambda: "cannot reach broker" in caplog.text)
+        waiting.until(lambda: len(records_attempts) >= 4, "the records were tried four times")
+        house.register_at_once(GATEWAY)
+        waiting.until(lambda: "cannot reach broker" in caplog.text, "the broker is missed")
         mosquitto.restart()
         with gateway_double(mosquitto.port, GATEWAY) as gateway:
             gateway.deliver(house.message(GATEWAY, 1), upto=1)
-        eventually(lambda: stored_readings(readings) == [1.0])
+        waiting.until(lambda: stored_readings(readings) == [1.0], "the reading is stored")
     complaints = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     for beginning in ("ledger:", "records:", "cannot reach broker"):
         assert len([line for line in complaints if line.startswith(beginning)]) == 1, complaints
 
 
 def test_a_ledger_that_goes_away_stops_the_receipts_and_loses_nothing(
-    mosquitto: Any, house: Any, running: Any, gateway_double: Any, eventually: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+    mosquitto: Any, house: Any, running: Any, gateway_double: Any, caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     caplog.set_level(logging.INFO, logger="steelyard")
+    monkeypatch.setattr("steelyard.storage.sqlite.BUSY_S", 0.1)
+    commits = counted(monkeypatch, "steelyard.ingest.intake.Intake.commit")
     house.register(GATEWAY)
     with running(house.settings(mosquitto.port)), gateway_double(mosquitto.port, GATEWAY) as gateway:
-        gateway.deliver(house.message(GATEWAY, 1), upto=1)
-        holder = sqlite3.connect(house.ledger_path, isolation_level=None)
+        waiting.until(lambda: f"ingest 1 {SUBSCRIBE_FRAMES}" in mosquitto.log, "ingest has subscribed")
+        gateway.send(house.message(GATEWAY, 1))
+        gateway.wait_for_receipt(1)
+        holder = sqlite3.connect(house.ledger_path, timeout=waiting.PATIENCE_S, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")  # nobody else can write
         for seq in range(2, 120):
             gateway.send(house.message(GATEWAY, seq))
-        eventually(lambda: "acknowledging nothing" in caplog.text)
-        time.sleep(1.0)
-        assert gateway.receipts.empty()
+        waiting.until(lambda: "acknowledging nothing" in caplog.text, "the outage is logged")
+        attempts = len(commits)
+        waiting.until(lambda: len(commits) >= attempts + 3, "three more commits were tried")
+        assert gateway.receipts_so_far() == []
         holder.execute("ROLLBACK")
         holder.close()
         gateway.wait_for_receipt(119)
@@ -134,7 +158,7 @@ def test_a_ledger_that_goes_away_stops_the_receipts_and_loses_nothing(
 
 
 def test_a_readings_store_that_goes_away_does_not_stop_the_ledger_and_catches_up(
-    mosquitto: Any, influxdb: Any, house: Any, running: Any, gateway_double: Any, eventually: Any,
+    mosquitto: Any, influxdb: Any, house: Any, running: Any, gateway_double: Any,
     tmp_path: Path, caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     caplog.set_level(logging.INFO, logger="steelyard")
@@ -144,46 +168,49 @@ def test_a_readings_store_that_goes_away_does_not_stop_the_ledger_and_catches_up
     house.register(GATEWAY)
     with running(house.settings(mosquitto.port, readings=url)), gateway_double(mosquitto.port, GATEWAY) as gateway:
         gateway.deliver(house.message(GATEWAY, 1), upto=1)
-        eventually(lambda: stored_readings(url) == [1.0])
+        waiting.until(lambda: stored_readings(url) == [1.0], "the first reading is stored")
         influxdb.kill()
         for seq in range(2, 60):
             gateway.send(house.message(GATEWAY, seq))
         gateway.wait_for_receipt(59)
-        eventually(lambda: "readings store:" in caplog.text)
+        waiting.until(lambda: "readings store:" in caplog.text, "the outage is logged")
         influxdb.restart()
-        eventually(lambda: len(stored_readings(url)) == 59, 30)
+        waiting.until(lambda: len(stored_readings(url)) == 59, "all readings are stored")
+        waiting.until(lambda: "is back" in caplog.text, "the return is logged")
     assert caplog.text.count("the store follows when it is back") == 1
     assert "is back" in caplog.text
 
 
 def test_records_that_go_away_do_not_stop_known_gateways(
-    mosquitto: Any, house: Any, running: Any, gateway_double: Any, eventually: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+    mosquitto: Any, house: Any, running: Any, gateway_double: Any, caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     caplog.set_level(logging.INFO, logger="steelyard")
+    monkeypatch.setattr("steelyard.storage.records.database._BUSY_S", 0.1)
     house.register(GATEWAY)
     with running(house.settings(mosquitto.port)), gateway_double(mosquitto.port, GATEWAY) as gateway:
         gateway.deliver(house.message(GATEWAY, 1), upto=1)
-        holder = sqlite3.connect(house.directory / "records.db", isolation_level=None)
+        holder = sqlite3.connect(house.directory / "records.db", timeout=waiting.PATIENCE_S, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")  # nobody else can write
         for seq in range(2, 20):
             gateway.send(house.message(GATEWAY, seq))
         gateway.wait_for_receipt(19)
-        eventually(lambda: "known gateways go on" in caplog.text)
+        waiting.until(lambda: "known gateways go on" in caplog.text, "the outage is logged")
         holder.execute("ROLLBACK")
         holder.close()
-        eventually(lambda: "are back" in caplog.text)
+        waiting.until(lambda: "are back" in caplog.text, "the return is logged")
 
-        def counted() -> bool:
+        def all_counted() -> bool:
             with open_records(house.records_url) as records:
                 row = records.health.of(GATEWAY)
             return row is not None and row.received_frames == 19
 
-        eventually(counted)
+        waiting.until(all_counted, "the records have counted all frames")
     assert caplog.text.count("known gateways go on") == 1
 
 
 def test_a_gateway_registered_while_ingest_runs_is_served_without_a_restart(
-    mosquitto: Any, house: Any, running: Any, gateway_double: Any, eventually: Any
+    mosquitto: Any, house: Any, running: Any, gateway_double: Any
 ) -> None:
     house.register(GATEWAY)
     with running(house.settings(mosquitto.port)), gateway_double(mosquitto.port, OTHER) as other:
@@ -195,15 +222,13 @@ def test_a_gateway_registered_while_ingest_runs_is_served_without_a_restart(
             with LedgerReader(house.ledger_path) as ledger:
                 return ledger.quarantine_size() == 1
 
-        eventually(refused)
+        waiting.until(refused, "the unknown gateway's frame is refused")
         house.register(GATEWAY, OTHER)
-        time.sleep(0.3)
-        other.send(house.message(OTHER, 1), house.message(OTHER, 2))
-        assert other.wait_for_receipt(2).contiguous_upto == 2
+        assert other.deliver(house.message(OTHER, 1), house.message(OTHER, 2), upto=2).contiguous_upto == 2
 
 
 def test_s3_hostile_messages_end_in_quarantine_with_reasons_and_ingest_goes_on(
-    mosquitto: Any, house: Any, running: Any, gateway_double: Any, eventually: Any
+    mosquitto: Any, house: Any, running: Any, gateway_double: Any
 ) -> None:
     house.register(GATEWAY)
     first, good = house.message(GATEWAY, 1), house.message(GATEWAY, 2)
@@ -228,14 +253,13 @@ def test_s3_hostile_messages_end_in_quarantine_with_reasons_and_ingest_goes_on(
 
 
 def test_a_broker_that_forgets_everything_is_subscribed_to_again(
-    mosquitto: Any, house: Any, running: Any, gateway_double: Any, eventually: Any
+    mosquitto: Any, house: Any, running: Any, gateway_double: Any
 ) -> None:
     house.register(GATEWAY)
     with running(house.settings(mosquitto.port)), gateway_double(mosquitto.port, GATEWAY) as gateway:
         gateway.deliver(house.message(GATEWAY, 1), upto=1)
         mosquitto.forget_everything()
         mosquitto.start()
-        eventually(lambda: gateway.client.connected)
         gateway.deliver(house.message(GATEWAY, 2), upto=2)
 
 
@@ -280,7 +304,7 @@ def test_two_boots_are_two_streams(mosquitto: Any, house: Any, running: Any, gat
 
 
 def test_r8_frames_that_come_three_times_and_in_any_order_have_the_effect_of_one(
-    mosquitto: Any, house: Any, running: Any, gateway_double: Any, eventually: Any
+    mosquitto: Any, house: Any, running: Any, gateway_double: Any
 ) -> None:
     house.register(GATEWAY)
     messages = [house.message(GATEWAY, seq) for seq in range(1, 101)]
@@ -288,7 +312,7 @@ def test_r8_frames_that_come_three_times_and_in_any_order_have_the_effect_of_one
         gateway.deliver(messages[0], upto=1)
         gateway.send(*random.Random(8).sample(messages * 3, 300))
         gateway.wait_for_receipt(100)
-        eventually(lambda: len(stored_readings(house.readings_url)) == 100)
+        waiting.until(lambda: len(stored_readings(house.readings_url)) == 100, "all readings are stored")
     with LedgerReader(house.ledger_path) as ledger:
         assert sorted(entry.seq for entry in ledger.frames(0, 1000)) == list(range(1, 101))
         assert ledger.incident_count() == ledger.quarantine_size() == 0
@@ -296,7 +320,7 @@ def test_r8_frames_that_come_three_times_and_in_any_order_have_the_effect_of_one
 
 
 def test_the_counters_say_what_became_of_every_frame(
-    mosquitto: Any, house: Any, gateway_double: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch,
+    mosquitto: Any, house: Any, gateway_double: Any, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     caplog.set_level(logging.INFO, logger="steelyard.ingest")
@@ -308,22 +332,24 @@ def test_the_counters_say_what_became_of_every_frame(
     with Ledger(house.ledger_path) as ledger, open_records(house.records_url) as records:
         registrar = Registrar(records, health, SystemClock(), settings.ingest)
         ingest = Ingest(settings, SystemClock(), load_key(settings.ingest.key), ledger, registrar, health)
+        subscriptions = acknowledged_subscriptions(ingest._client)
         thread = threading.Thread(target=ingest.run, args=(stop,))
         thread.start()
         try:
             with gateway_double(mosquitto.port, GATEWAY) as gateway:
-                gateway.deliver(house.message(GATEWAY, 1), upto=1)
-                before = ingest.snapshot().duplicates
+                waiting.until(lambda: len(subscriptions) == 3, "ingest has subscribed")
+                gateway.send(house.message(GATEWAY, 1))
+                gateway.wait_for_receipt(1)
                 gateway.send(
                     house.message(GATEWAY, 1), house.message(GATEWAY, 1, value=1.0), b"bad", house.message(GATEWAY, 2)
                 )
                 gateway.wait_for_receipt(2)
-                eventually(lambda: ingest.snapshot().view_lag == 0)
+                waiting.until(lambda: ingest.snapshot().view_lag == 0, "the view has followed")
                 now = ingest.snapshot()
         finally:
             stop.set()
-            thread.join(20)
-    assert (now.accepted, now.readings, now.duplicates - before, now.conflicts) == (2, 4, 1, 1)
+            thread.join(waiting.PATIENCE_S)
+    assert (now.accepted, now.readings, now.duplicates, now.conflicts) == (2, 4, 1, 1)
     assert now.quarantined == {"malformed envelope": 1}
     assert now.received == now.accepted + now.duplicates + now.conflicts + 1
     assert now.ledger_size == 2
