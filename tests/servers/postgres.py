@@ -10,7 +10,9 @@ import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import waiting
 from servers.daemon import Daemon, User
 from servers.ports import HOST, accepts_connections, free_port
 from servers.requirement import missing
@@ -31,11 +33,15 @@ class PostgresServer:
         """SQLAlchemy's address of a database, driver pg8000."""
         return f"postgresql+pg8000://{_SUPERUSER}:{self.password}@{HOST}:{self.port}/{database}"
 
-    def create_database(self) -> str:
-        """Create an empty database; returns its name."""
+    def create_database(self, *, like: str | None = None) -> str:
+        """Create an empty database, or a copy of one that was left; returns its name."""
         name = f"test_{secrets.token_hex(6)}"
-        self._run(f'CREATE DATABASE "{name}"')
+        self._run(f'CREATE DATABASE "{name}"' + ("" if like is None else f' TEMPLATE "{like}"'))
         return name
+
+    def wait_until_left(self, database: str) -> None:
+        """Wait until nobody is connected to it: a server's process ends a moment after its client."""
+        waiting.until(lambda: not self._connections(database), f"nobody is connected to {database}")
 
     def drop_database(self, name: str) -> None:
         """Drop the database whoever is still connected (and start the server where the test left it down)."""
@@ -55,13 +61,16 @@ class PostgresServer:
         self.daemon.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def _run(self, statement: str) -> None:
+    def _connections(self, database: str) -> int:
+        return [name for (name,) in self._run("SELECT datname FROM pg_stat_activity")].count(database)
+
+    def _run(self, statement: str) -> Any:
         import pg8000.native  # noqa: PLC0415 - only a run that has a PostgreSQL needs the driver
 
         with closing(
             pg8000.native.Connection(_SUPERUSER, host=HOST, port=self.port, password=self.password, database="postgres")
         ) as connection:
-            connection.run(statement)
+            return connection.run(statement)
 
 
 def start_postgres() -> PostgresServer:
@@ -88,7 +97,11 @@ def start_postgres() -> PostgresServer:
             "-p", str(port),
             "-c", f"listen_addresses={HOST}",
             "-c", f"unix_socket_directories={directory}",
-            "-c", "fsync=off",  # the cluster does not outlive the run
+            # The cluster does not outlive the run, and nobody copies it.
+            "-c", "fsync=off",
+            "-c", "full_page_writes=off",
+            "-c", "wal_level=minimal",
+            "-c", "max_wal_senders=0",
             "-c", "max_connections=100",
             "-c", "shared_buffers=32MB",
         ),

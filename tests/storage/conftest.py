@@ -1,9 +1,11 @@
 """Frames and stores for the tests of storage."""
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from servers.postgres import PostgresServer
 
 from steelyard.contracts.frame import Block, ClockStatus, Frame
 from steelyard.contracts.identifiers import BootId, ChannelId, GatewayId, InstrumentId, OrganizationId
@@ -82,14 +84,6 @@ def readings(readings_url: str) -> Iterator[ReadingsStore]:
     store.close()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def records_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a new database of each kind, without tables."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'records.db'}"
-    return str(request.getfixturevalue("postgres_url"))
-
-
 @pytest.fixture(scope="session")
 def registration() -> Registration:
     """An enterprise with a gateway, a pressure transmitter and a meter, and an institute."""
@@ -137,11 +131,48 @@ def registration() -> Registration:
     )
 
 
-@pytest.fixture
-def records(records_url: str, registration: Registration) -> Iterator[Records]:
-    """Open records of each kind, with the registration applied."""
-    upgrade(records_url)
-    with open_records(records_url) as opened:
+def _register(url: str, registration: Registration) -> None:
+    upgrade(url)
+    with open_records(url) as records:
         registrar = Registrar(who="admin", role="administrator", why="first registration", at_ns=T0)
-        opened.registry.apply(registration, registrar)
+        records.registry.apply(registration, registrar)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory, registration: Registration) -> Path:
+    """A file with the registration in it, to copy: much quicker than to migrate and register each time."""
+    path = tmp_path_factory.mktemp("template") / "records.db"
+    _register(f"sqlite:///{path}", registration)
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: PostgresServer, registration: Registration) -> str:
+    """The name of a database with the registration in it, likewise."""
+    name = postgres_server.create_database()
+    _register(postgres_server.url(name), registration)
+    postgres_server.wait_until_left(name)
+    return name
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def records_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a new database of each kind: with the registration if the test asks for `records`, else empty."""
+    registered = "records" in request.fixturenames
+    if request.param == "sqlite":
+        path = tmp_path / "records.db"
+        if registered:
+            shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    name = server.create_database(like=request.getfixturevalue("postgres_template") if registered else None)
+    yield server.url(name)
+    server.drop_database(name)
+
+
+@pytest.fixture
+def records(records_url: str) -> Iterator[Records]:
+    """Open records of each kind, with the registration applied."""
+    with open_records(records_url) as opened:
         yield opened
