@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from waiting import PATIENCE_S
 
 from steelyard.cli.main import COMMANDS, main
 
@@ -21,7 +22,7 @@ def steelyard(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedP
         capture_output=True,
         text=True,
         cwd=cwd,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 
@@ -215,7 +216,7 @@ def test_the_doctor_says_when_something_else_answers_where_the_interface_should(
         other.start()
         (tmp_path / "server.toml").write_text(f"[api]\nport = {listener.getsockname()[1]}\n")
         assert main(["doctor", "--part", "api", "--config", str(tmp_path / "server.toml")]) == 1
-        other.join(5)
+        other.join()
     assert "220 mail.example" in capsys.readouterr().out
 
 

@@ -1,5 +1,7 @@
 """docker-compose.yml as the tests of the stack read it."""
 
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,11 @@ COMPOSE = ROOT / "docker-compose.yml"
 
 def load_compose() -> dict[str, Any]:
     """The file with its anchors and merges resolved."""
+    return deepcopy(_parsed())
+
+
+@cache
+def _parsed() -> dict[str, Any]:
     document: dict[str, Any] = yaml.safe_load(COMPOSE.read_text())
     return document
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from deploy.compose_file import ROOT, mounts, services
 from servers.daemon import Daemon
+from waiting import PATIENCE_S
 
 _TEXT = {".toml", ".conf"}
 
@@ -47,7 +48,9 @@ class StackOutside:
 
     def run_here(self, command: Sequence[str]) -> str:
         """Run a command to its end; what it wrote, or an error with what it complained of."""
-        done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run(
+            command, env=_environment(), capture_output=True, text=True, check=False, timeout=PATIENCE_S
+        )
         assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
         return done.stdout
 
@@ -55,7 +58,7 @@ class StackOutside:
         """Run a service that ends."""
         return self.run_here(self.command(service))
 
-    def start(self, service: str, seconds: float = 60) -> Daemon:
+    def start(self, service: str) -> Daemon:
         """Start a service that lasts and wait until its own health check is content."""
         command = ["env", f"PATH={_environment()['PATH']}", *self.command(service)]
         (self.root / "logs").mkdir(exist_ok=True)
@@ -64,7 +67,6 @@ class StackOutside:
             log=self.root / "logs" / f"{service}.log",
             ready=lambda: self.is_healthy(service),
             directory=self.root,
-            start_seconds=seconds,
         )
         self.daemons[service] = daemon
         daemon.start()

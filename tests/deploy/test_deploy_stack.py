@@ -3,13 +3,13 @@
 import json
 import re
 import stat
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import waiting
 from deploy.compose_file import mounts, services
 from deploy.stack_outside import StackOutside
 from servers.influxdb import InfluxBucket
@@ -166,30 +166,28 @@ def test_every_command_of_the_stack_does_its_work(
     instruments = _get(f"{console}/api/v1/instruments", key)["items"]
     assert {item["id"] for item in instruments} == {"em-h-01", "em-h-01c", "pt-h-01", "pg-h-01", "tt-h-01", "ws-h-01"}
 
-    power = _until(lambda: _latest(console, key, "em-h-01", "power_total"), 30)
-    assert 30_000 < power < 90_000
-    pressure = _until(lambda: _latest(console, key, "pt-h-01", "pressure"), 30)
-    assert 0.7 < pressure < 0.9
+    def shown(instrument: str, channel: str) -> float:
+        (value,) = waiting.until(
+            lambda: _latest(console, key, instrument, channel),
+            f"the console shows {channel} of {instrument}",
+            pause_s=0.2,
+            say=stack.last_words,
+        )
+        return value
+
+    assert 30_000 < shown("em-h-01", "power_total") < 90_000
+    assert 0.7 < shown("pt-h-01", "pressure") < 0.9
 
     assert stack.stop_all() == dict.fromkeys(ours, 0)
 
 
 def _get(url: str, key: str) -> Any:
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"})
-    with urllib.request.urlopen(request, timeout=10) as reply:
+    with urllib.request.urlopen(request, timeout=waiting.PATIENCE_S) as reply:
         return json.load(reply)
 
 
-def _latest(console: str, key: str, instrument: str, channel: str) -> float | None:
-    """The newest value of a channel, or None while there is none."""
+def _latest(console: str, key: str, instrument: str, channel: str) -> list[float]:
+    """The newest value of a channel, if there is one."""
     items = _get(f"{console}/api/v1/instruments/{instrument}/live", key)["items"]
-    return next((item["value"] for item in items if item["channel"] == channel), None)
-
-
-def _until(ask: Callable[[], float | None], seconds: float) -> float:
-    """Ask until there is an answer."""
-    deadline = time.monotonic() + seconds
-    while (answer := ask()) is None:
-        assert time.monotonic() < deadline, f"no value within {seconds:g} s"
-        time.sleep(0.2)
-    return answer
+    return [item["value"] for item in items if item["channel"] == channel and item["value"] is not None]

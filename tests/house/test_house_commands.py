@@ -1,12 +1,14 @@
 """Commands that the documentation names exist, with the options it names."""
 
 import re
-import subprocess
-import sys
+from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
+from io import StringIO
 
 import pytest
-from house.source_tree import ROOT, text_files
+from house.source_tree import text_files
+
+from steelyard.cli.main import main
 
 _CODE = re.compile(
     r"```[a-z]*\n(?P<fence>.*?)```|`(?P<inline>[^`\n]+)`|^(?: {4}|\t)(?P<block>.+)$", re.DOTALL | re.MULTILINE
@@ -29,10 +31,14 @@ def _documented() -> list[str]:
 
 @cache
 def _help_of(*words: str) -> str:
-    command = [sys.executable, "-m", "steelyard.cli.main", *words, "--help"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, f"steelyard {' '.join(words)} --help: {done.stderr}"
-    return done.stdout
+    with (
+        redirect_stdout(StringIO()) as told,
+        redirect_stderr(StringIO()) as complained,
+        pytest.raises(SystemExit) as end,
+    ):
+        main([*words, "--help"])
+    assert end.value.code == 0, f"steelyard {' '.join(words)} --help: {complained.getvalue()}"
+    return told.getvalue()
 
 
 def _lists(text: str, word: str) -> bool:
