@@ -12,6 +12,7 @@ from aiosmtpd.smtp import AuthResult
 from api.stage import DAY, NOW_NS, NS, PASSWORD, QUICK
 from hypothesis import given
 from hypothesis import strategies as st
+from waiting import PATIENCE_S
 
 from steelyard.api.alerts import deliver_alerts, webhook
 from steelyard.api.alerts.schedule import next_attempt_ns, pause_ns
@@ -45,11 +46,13 @@ def mail(free_port):
     class Mail:
         inbox = Inbox()
         port = free_port()
-        settings = SmtpSettings(host="127.0.0.1", port=port, sender="Steelyard <alerts@steelyard.example>", timeout_s=5)
+        settings = SmtpSettings(
+            host="127.0.0.1", port=port, sender="Steelyard <alerts@steelyard.example>", timeout_s=PATIENCE_S
+        )
         controller = None
 
         def start(self):
-            self.controller = Controller(self.inbox, hostname="127.0.0.1", port=self.port)
+            self.controller = Controller(self.inbox, hostname="127.0.0.1", port=self.port, ready_timeout=PATIENCE_S)
             self.controller.start()
 
         def stop(self):
@@ -176,10 +179,10 @@ def test_nothing_is_written_while_nobody_is_to_be_told(fresh):
 def test_an_address_that_cannot_be_served_holds_up_nobody_else(fresh, free_port, address):
     """A mail server without SMTPUTF8, and a person whose address needs it."""
     inbox, port = Inbox(), free_port()
-    server = Controller(inbox, hostname="127.0.0.1", port=port, enable_SMTPUTF8=False)
+    server = Controller(inbox, hostname="127.0.0.1", port=port, enable_SMTPUTF8=False, ready_timeout=PATIENCE_S)
     server.start()
     try:
-        smtp = SmtpSettings(host="127.0.0.1", port=port, sender="alerts@steelyard.example", timeout_s=5)
+        smtp = SmtpSettings(host="127.0.0.1", port=port, sender="alerts@steelyard.example", timeout_s=PATIENCE_S)
         boxes = tuple(MailboxSettings(address=each) for each in (address, *(f"box{n}@x.test" for n in range(4))))
         settings = AlertSettings(smtp=smtp, mailbox=boxes, tell_accounts=False)
         done = deliver_alerts(fresh, settings, NOW_NS)
@@ -196,6 +199,7 @@ def test_a_password_that_the_mail_server_cannot_be_told_is_the_servers_trouble(f
         inbox,
         hostname="127.0.0.1",
         port=port,
+        ready_timeout=PATIENCE_S,
         auth_require_tls=False,
         authenticator=lambda *_: AuthResult(success=True),
     )
@@ -203,7 +207,7 @@ def test_a_password_that_the_mail_server_cannot_be_told_is_the_servers_trouble(f
     try:
         smtp = SmtpSettings(
             host="127.0.0.1", port=port, sender="alerts@steelyard.example", username="alerts",
-            password_file=str(tmp_path / "password"),
+            password_file=str(tmp_path / "password"), timeout_s=PATIENCE_S,
         )  # fmt: skip
         done = deliver_alerts(fresh, AlertSettings(smtp=smtp), NOW_NS)
     finally:
@@ -221,7 +225,7 @@ def test_a_further_mailbox_is_told_of_its_own_organization_alone(fresh, mail):
 
 
 def test_a_webhook_is_told_in_signed_json(fresh, receiver):
-    hook = WebhookSettings(url=receiver.url, secret=SECRET)
+    hook = WebhookSettings(url=receiver.url, secret=SECRET, timeout_s=PATIENCE_S)
     settings = AlertSettings(webhook=(hook,), public_url="https://c.example")
     assert deliver_alerts(fresh, settings, NOW_NS).sent == 2
     headers, body = receiver.calls[0]
@@ -238,7 +242,7 @@ def test_a_webhook_is_told_in_signed_json(fresh, receiver):
 
 
 def test_a_webhook_that_fails_is_tried_again_with_the_same_key(fresh, receiver):
-    settings = AlertSettings(webhook=(WebhookSettings(url=receiver.url, secret=SECRET),))
+    settings = AlertSettings(webhook=(WebhookSettings(url=receiver.url, secret=SECRET, timeout_s=PATIENCE_S),))
     receiver.answers = [503]
     first = deliver_alerts(fresh, settings, NOW_NS)
     assert (first.sent, first.failed) == (0, 2)
@@ -250,20 +254,22 @@ def test_a_webhook_that_fails_is_tried_again_with_the_same_key(fresh, receiver):
 
 @pytest.mark.parametrize(("status", "given_up"), [(400, 1), (410, 1), (429, 0), (500, 0), (301, 1)])
 def test_only_an_answer_that_blames_the_message_ends_the_attempts(fresh, receiver, status, given_up):
-    settings = AlertSettings(webhook=(WebhookSettings(url=receiver.url, secret=SECRET, organization="linjiang"),))
+    settings = AlertSettings(
+        webhook=(WebhookSettings(url=receiver.url, secret=SECRET, timeout_s=PATIENCE_S, organization="linjiang"),)
+    )
     receiver.answers = [status]
     done = deliver_alerts(fresh, settings, NOW_NS)
     assert (done.given_up, done.failed) == (given_up, 1 - given_up)
 
 
 def test_a_webhook_of_one_organization_is_not_told_of_anothers_orders(fresh, receiver):
-    hook = WebhookSettings(url=receiver.url, secret=SECRET, organization="linjiang")
+    hook = WebhookSettings(url=receiver.url, secret=SECRET, timeout_s=PATIENCE_S, organization="linjiang")
     deliver_alerts(fresh, AlertSettings(webhook=(hook,)), NOW_NS)
     assert [json.loads(body)["work_order"]["organization"] for _, body in receiver.calls] == ["linjiang"]
 
 
 def test_a_webhook_that_nobody_listens_on_is_noted_without_its_path_in_the_log(fresh, free_port, caplog):
-    hook = WebhookSettings(url=f"http://127.0.0.1:{free_port()}/very-secret", secret=SECRET, timeout_s=1)
+    hook = WebhookSettings(url=f"http://127.0.0.1:{free_port()}/very-secret", secret=SECRET)
     with caplog.at_level("WARNING"):
         assert deliver_alerts(fresh, AlertSettings(webhook=(hook,)), NOW_NS).failed == 2
     assert "very-secret" not in caplog.text

@@ -6,15 +6,18 @@ With STEELYARD_SCREENSHOTS set to a directory the pictures of the documentation 
 import os
 import socket
 import threading
-import time
 from pathlib import Path
 
 import pytest
 import uvicorn
+import waiting
 from api.stage import Stage
 from playwright.sync_api import expect, sync_playwright
 from servers.chromium import ARGUMENTS
 
+pytestmark = pytest.mark.slow
+PATIENCE_MS = 1000 * waiting.PATIENCE_S
+expect.set_options(timeout=PATIENCE_MS)
 DESKTOP = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}
 
@@ -28,13 +31,10 @@ def address(tmp_path_factory):
     server = uvicorn.Server(uvicorn.Config(stage.app(demo=True), log_level="warning", ws="none"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
-    deadline = time.monotonic() + 20
-    while not server.started:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    waiting.until(lambda: server.started, "uvicorn has started")
     yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     server.should_exit = True
-    thread.join(timeout=20)
+    thread.join(waiting.PATIENCE_S)
     listening.close()
     stage.close()
 
@@ -42,7 +42,9 @@ def address(tmp_path_factory):
 @pytest.fixture(scope="module")
 def chromium(chromium_path):
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(chromium_path), args=list(ARGUMENTS))
+        browser = playwright.chromium.launch(
+            executable_path=str(chromium_path), args=list(ARGUMENTS), timeout=PATIENCE_MS
+        )
         yield browser
         browser.close()
 
@@ -55,6 +57,7 @@ def visit(chromium, address):
     def open_page(viewport=DESKTOP, scheme="light", scale=1):
         context = chromium.new_context(viewport=viewport, color_scheme=scheme, device_scale_factor=scale)
         opened.append(context)
+        context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         page.on("console", lambda m: faults.append(f"{m.type}: {m.text}") if m.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: faults.append(f"page error: {error}"))
@@ -74,7 +77,8 @@ def drawn(page):
     for place in places:
         place.and_(page.locator("[data-drawn]")).wait_for()
         place.locator("canvas").first.wait_for()
-    page.wait_for_timeout(300)
+    page.wait_for_function("Bokeh.documents.every(drawing => drawing.is_idle)")
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     return {place.get_attribute("data-drawn") for place in places}
 
 
@@ -161,11 +165,12 @@ def test_on_a_phone_the_table_becomes_cards(visit, address):
 
 def test_the_live_value_is_refreshed_without_a_reload(visit, address):
     page = visit()
+    page.clock.install()
     page.goto(f"{address}/instruments/pt-h-02")
     drawn(page)
     page.locator("[data-channel=pressure] [data-part=text]").evaluate("e => { e.textContent = 'old' }")
-    with page.expect_response("**/live", timeout=15_000):
-        pass
+    with page.expect_response("**/live"):
+        page.clock.fast_forward("00:10")
     page.locator("[data-channel=pressure] [data-part=text]", has_text="kPa").wait_for()
 
 

@@ -104,7 +104,7 @@ def test_the_new_owner_is_told_of_an_order_that_came_with_its_instrument(stage):
         stage.records, QUICK, organization="linjiang", name="New", email="new@linjiang.test", role=Role.OWNER,
         password="correct horse battery", created_by="test", now_ns=NOW_NS,
     )  # fmt: skip
-    settings = AlertSettings(smtp=SmtpSettings(host="127.0.0.1", port=9, sender="s@steelyard.example", timeout_s=0.1))
+    settings = AlertSettings(smtp=SmtpSettings(host="127.0.0.1", port=9, sender="s@steelyard.example"))
     deliver_alerts(stage.records, settings, NOW_NS)
     before = {alert.recipient for alert in stage.records.alerts.of_order(ORDER)}
     held = stage.records.registry.instrument("pt-h-02")

@@ -88,7 +88,7 @@ def test_people_sign_in_and_the_demonstration_opens(served):
 
 def test_alerts_are_written_once(served, free_port):
     stage, _ = served
-    nobody = SmtpSettings(host="127.0.0.1", port=free_port(), sender="a@b.example", timeout_s=1)
+    nobody = SmtpSettings(host="127.0.0.1", port=free_port(), sender="a@b.example")
     settings = AlertSettings(smtp=nobody, mailbox=(MailboxSettings(address="duty@example.org"),))
     assert deliver_alerts(stage.records, settings, NOW_NS).written == 6
     assert deliver_alerts(stage.records, settings, NOW_NS).written == 0
