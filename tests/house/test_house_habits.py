@@ -30,6 +30,9 @@ _CLOCK_QUESTIONS = {
 }
 
 
+_QUESTIONING = {name.rpartition(".")[2] for name in _CLOCK_QUESTIONS}
+
+
 def _full_names(tree: ast.Module) -> dict[str, str]:
     """Local name -> full name, of everything the module imports."""
     names: dict[str, str] = {}
@@ -49,9 +52,12 @@ def _clock_questions(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Line and name of each mention of a function that asks the machine's clock (mentioned is enough: defaults)."""
     names = _full_names(tree)
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Attribute | ast.Name):
+        if isinstance(node, ast.Name):
+            written = node.id
+        elif isinstance(node, ast.Attribute) and node.attr in _QUESTIONING:
+            written = ast.unparse(node)
+        else:
             continue
-        written = ast.unparse(node)
         first, _, rest = written.partition(".")
         full = ".".join(filter(None, (names.get(first, first), rest)))
         if full in _CLOCK_QUESTIONS:
