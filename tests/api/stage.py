@@ -318,10 +318,12 @@ PEOPLE = {
 class Stage:
     """The world, opened: stores, clock, keys by the names in PEOPLE."""
 
-    def __init__(self, directory: Path, *, history: bool = False, like: "Stage | None" = None) -> None:
+    def __init__(
+        self, directory: Path, *, history: bool = False, like: "Stage | None" = None, url: str | None = None
+    ) -> None:
         self.directory = directory
         self.clock = SettableClock()
-        self.url = f"sqlite:///{directory}/records.db"
+        self.url = url or f"sqlite:///{directory}/records.db"
         if like is not None:  # a closed one: its files are copied, which is much quicker than filling new ones
             shutil.copytree(like.directory, directory, dirs_exist_ok=True)
             self.keys, self.orders = like.keys, like.orders

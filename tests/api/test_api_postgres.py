@@ -6,24 +6,24 @@ from api.stage import DEVICES, NOW_NS, Stage
 
 from steelyard.api.alerts import deliver_alerts
 from steelyard.api.settings import AlertSettings, MailboxSettings, SmtpSettings
-from steelyard.storage.records import upgrade
+
+
+@pytest.fixture(scope="module")
+def postgres_template(tmp_path_factory, postgres_server):
+    """A closed world whose records are in PostgreSQL, and its database's name, to copy."""
+    name = postgres_server.create_database()
+    held = Stage(tmp_path_factory.mktemp("postgres-template"), url=postgres_server.url(name))
+    held.close()
+    postgres_server.wait_until_left(name)
+    return held, name
 
 
 @pytest.fixture
-def served(tmp_path, postgres_url):
+def served(tmp_path, postgres_server, postgres_template):
     """A world whose records are in PostgreSQL."""
-
-    class OnPostgres(Stage):
-        @property
-        def url(self):
-            return postgres_url
-
-        @url.setter
-        def url(self, _):
-            pass
-
-    upgrade(postgres_url)
-    stage = OnPostgres(tmp_path)
+    template, database = postgres_template
+    name = postgres_server.create_database(like=database)
+    stage = Stage(tmp_path, like=template, url=postgres_server.url(name))
     opened = []
 
     def make(key=None, **settings):
@@ -34,6 +34,7 @@ def served(tmp_path, postgres_url):
     for browser in opened:
         browser.close()
     stage.close()
+    postgres_server.drop_database(name)
 
 
 def test_an_order_is_seen_moved_and_acknowledged(served):
