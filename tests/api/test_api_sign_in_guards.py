@@ -60,11 +60,11 @@ def test_an_unknown_account_takes_as_long_as_a_wrong_password():
 
     def cpu_of(hash_text):
         started = time.process_time()
-        for _ in range(5):
-            passwords.check(hash_text, "wrong password")
+        passwords.check(hash_text, "wrong password")
         return time.process_time() - started
 
-    known, unknown = cpu_of(stored), cpu_of(None)
+    # By turns, and the best of each: neighbours on the machine slow down now one, now the other.
+    known, unknown = (min(each) for each in zip(*((cpu_of(stored), cpu_of(None)) for _ in range(7)), strict=True))
     assert 0.4 < unknown / known < 2.5
 
 
