@@ -27,6 +27,11 @@ def steelyard(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedP
     )
 
 
+@pytest.fixture(autouse=True)
+def _patient_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("steelyard.cli.commands.doctor._CONNECT_S", PATIENCE_S)
+
+
 def test_without_a_command_it_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     told = capsys.readouterr().out
