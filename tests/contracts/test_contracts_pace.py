@@ -27,6 +27,7 @@ def test_the_slowest_member_decides(path: Path) -> None:
     assert looking.done_upto_ns() == START
     third.done(START + 4)
     assert looking.done_upto_ns() == START + 3
+    assert looking.slowest() == [1]
 
 
 def test_nobody_waits_for_who_has_left(path: Path) -> None:

@@ -72,7 +72,7 @@ class EmbeddedBroker:
         """
         if self.running:
             return
-        if _accepts(self.port):
+        if accepts_connections(self.port):
             message = f"port {self.port} of {HOST} is already in use"
             raise BrokerStartError(message, field="port", value=self.port, remedy="choose another port")
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ class EmbeddedBroker:
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory, start_new_session=True
             )
         deadline = time.monotonic() + START_S
-        while not _accepts(self.port):
+        while not accepts_connections(self.port):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 end = self.log_path.read_text(errors="replace")[-2000:].strip()
@@ -130,7 +130,8 @@ class EmbeddedBroker:
         return [sys.executable, "-W", "ignore", "-m", "amqtt.scripts.broker_script", "-c", str(file)]
 
 
-def _accepts(port: int) -> bool:
+def accepts_connections(port: int) -> bool:
+    """Whether something listens on the port of 127.0.0.1."""
     try:
         socket.create_connection((HOST, port), timeout=1).close()
     except OSError:

@@ -157,6 +157,11 @@ def make_clock(settings: ClockSettings | None, wall: Clock | None = None) -> Clo
         raise SettingsError(
             "clock.simulated_from_ns", settings.simulated_from_ns, "must be UTC nanoseconds, 2000 or later"
         )
+    return scaled_clock(settings, wall)
+
+
+def scaled_clock(settings: ClockSettings, wall: Clock) -> ScaledClock:
+    """The scaled clock with these settings."""
     return ScaledClock(
         wall,
         simulated_from_ns=settings.simulated_from_ns,

@@ -52,6 +52,11 @@ class Pace:
         """The instant that everybody is done with."""
         return min(self._done_ns)
 
+    def slowest(self) -> list[int]:
+        """The members for whom the others wait."""
+        upto = self.done_upto_ns()
+        return [member for member, done_ns in enumerate(self._done_ns) if done_ns == upto]
+
     def done(self, t_ns: int) -> None:
         """This member is done with the instant `t_ns`, and with all before it."""
         if self._member is not None:

@@ -18,7 +18,7 @@ from typing import Literal
 import msgspec
 
 from steelyard.api.people import create_api_key, demo_people
-from steelyard.broker_config.embedded import EmbeddedBroker
+from steelyard.broker_config.embedded import EmbeddedBroker, accepts_connections
 from steelyard.broker_config.errors import BrokerConfigError
 from steelyard.calibration.completeness import still_missing
 from steelyard.calibration.settings import CalibrationSettings
@@ -27,12 +27,19 @@ from steelyard.cli.commands.registry import read_registry, store_registry
 from steelyard.cli.demo.children import Children
 from steelyard.cli.demo.console import Telling
 from steelyard.cli.demo.layout import GATEWAYS, DemoState, Layout, load_state, save_state
-from steelyard.cli.demo.prepare import ROLES, SAMPLE_HOURS, first_state, make_files, port_is_free, write_configurations
+from steelyard.cli.demo.prepare import (
+    ROLES,
+    SAMPLE_HOURS,
+    first_state,
+    make_files,
+    port_is_free,
+    write_configurations,
+)
 from steelyard.cli.demo.sinks import Sinks
 from steelyard.cli.errors import CommandError
 from steelyard.cli.server_file import read_server_file
 from steelyard.cli.stores import opened_records
-from steelyard.contracts.clock import ClockSettings, ScaledClock, SystemClock, make_clock
+from steelyard.contracts.clock import ClockSettings, SystemClock, scaled_clock
 from steelyard.contracts.identifiers import OrganizationId
 from steelyard.contracts.pace import Pace
 from steelyard.storage.records import GatewayHealth, Records, Registrar
@@ -95,7 +102,7 @@ def run_demo(
         telling.say(f"  console: {url}")
         if browser and not as_json:
             webbrowser.open(url)
-        _tell_history(records, settings, telling, children, stop)
+        _tell_history(records, layout, settings, telling, children, stop)
         _judge(records, children, layout, telling, stop)
         if not stop.is_set():
             save_state(layout, msgspec.structs.replace(state, ready=True))
@@ -217,7 +224,7 @@ def _start(
     )
     children.start("sim", "sim", str(layout.scenario), *clock, prompt=True)
     # The gateways' first polls are months of history: the instruments have to be there.
-    while not stop.is_set() and any(port_is_free(port) for port in state.ports.sites.values()):
+    while not stop.is_set() and not all(map(accepts_connections, state.ports.sites.values())):
         children.look_after()
         stop.wait(0.1)
     children.start("ingest", "ingest", "--config", str(layout.server))
@@ -237,18 +244,24 @@ def _wait_for_console(url: str, children: Children, stop: threading.Event) -> No
 
 
 def _tell_history(
-    records: Records, settings: ClockSettings | None, telling: Telling, children: Children, stop: threading.Event
+    records: Records,
+    layout: Layout,
+    settings: ClockSettings | None,
+    telling: Telling,
+    children: Children,
+    stop: threading.Event,
 ) -> None:
     """Show progress until all that was measured up to the moment the clock caught up is in the ledger.
 
-    Raises CommandError if nothing comes any more.
+    Raises CommandError if nothing comes any more, naming who is awaited.
     """
     if settings is None:
         return
     wall = SystemClock()
-    clock = make_clock(settings, wall)
-    caught_up_ns = 0
+    clock = scaled_clock(settings, wall)
+    pace = Pace(layout.pace)
     standstill = Standstill(STANDSTILL_S)
+    caught_up_ns = 0
     slow = False
     while not stop.wait(1.0):
         for line in children.look_after():
@@ -256,20 +269,22 @@ def _tell_history(
         health = records.health.all()
         at_ns = max(clock.now_ns(), settings.simulated_from_ns)
         share = (at_ns - settings.simulated_from_ns) / (wall.now_ns() - settings.simulated_from_ns)
-        readings = sum(row.received_readings for row in health)
-        if not slow and isinstance(clock, ScaledClock) and clock.held_back_s > HELD_BACK_S:
+        if not slow and clock.held_back_s > HELD_BACK_S:
             slow = True
             telling.say("  this machine is busy: the history goes slower than planned, every poll is kept")
-        telling.progress(share=min(share, 1.0), at_ns=at_ns, readings=readings)
-        if clock.status.state == "simulated":
-            caught_up_ns = 0
-        else:
+        telling.progress(share=min(share, 1.0), at_ns=at_ns, readings=sum(row.received_readings for row in health))
+        if clock.caught_up:
             caught_up_ns = caught_up_ns or wall.now_ns()
-            late = {*GATEWAYS} - {row.gateway for row in health if _is_live(row, caught_up_ns)}
-            if not late:
+            awaited = {*GATEWAYS} - {row.gateway for row in health if _is_live(row, caught_up_ns)}
+            if not awaited:
                 return
-        if standstill.of((at_ns if not caught_up_ns else 0, readings)):
-            raise CommandError(f"nothing has come for {STANDSTILL_S:g} s; see {children.logs}")
+            state: object = [(row.gateway, row.received_frames) for row in health if row.gateway in awaited]
+        else:
+            names = list(GATEWAYS)
+            awaited = {names[member] for member in pace.slowest()}
+            state = at_ns
+        if standstill.of(state):
+            raise CommandError(f"{', '.join(sorted(awaited))}: nothing new for {STANDSTILL_S:g} s; see {children.logs}")
 
 
 def _is_live(row: GatewayHealth, caught_up_ns: int) -> bool:
