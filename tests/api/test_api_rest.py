@@ -212,3 +212,44 @@ def test_a_wrong_method_names_the_right_ones(readers):
     assert answer.status_code == 405
     assert answer.headers["allow"] == "GET"
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("address", "field", "remedy"),
+    [
+        ("work-orders?stat=open", "stat", "No such parameter; did you mean state?"),
+        ("instruments/pt-h-02/readings?chanel=pressure", "chanel", "No such parameter; did you mean channel?"),
+        ("work-orders?zzz=1", "zzz", "No such parameter; there are: state, trigger."),
+        ("gateways?state=online", "state", "No such parameter; there are none here, so leave it out."),
+        ("work-orders?state=open&state=ended", "state", "Given 2 times; give it once."),
+        ("work-orders?=1", "(no name)", "No such parameter; there are: state, trigger."),
+    ],
+)
+def test_a_query_parameter_that_a_route_does_not_know_is_refused(readers, address, field, remedy):
+    answer = readers["owner"].get(f"/api/v1/{address}")
+    problem = answer.json()
+    assert (answer.status_code, problem["field"], problem["remedy"]) == (422, field, remedy)
+    assert problem["value"]
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_every_route_of_the_interface_refuses_unknown_parameters_and_says_all_of_them(readers):
+    client = readers["owner"]
+    paths = client.app.openapi()["paths"]
+    asked = [(method, path) for path, held in paths.items() for method in held if path.startswith("/api/")]
+    assert len(asked) >= 18
+    for method, path in asked:
+        address = path.replace("{instrument}", "pt-h-02").replace("{work_order}", "wo-pt-h-02-drift")
+        answer = client.request(method.upper(), f"{address}?first=1&second=2")
+        assert answer.status_code == 422, (method, path)
+        assert [fault["field"] for fault in answer.json()["errors"]] == ["first", "second"]
+
+
+def test_pages_let_unknown_parameters_pass_since_mail_programs_add_some_to_links(browse):
+    client = browse(demo=True)
+    assert client.page("/work-orders?state=open&utm_source=mail").status_code == 200
+
+
+def test_who_is_not_signed_in_is_told_that_first(readers):
+    answer = readers["owner"].get("/api/v1/work-orders?stat=open", headers={"Authorization": "Bearer sy_unknown"})
+    assert answer.status_code == 401

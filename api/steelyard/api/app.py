@@ -30,6 +30,7 @@ from steelyard.api.problems import Problem
 from steelyard.api.rest import instruments as rest_instruments
 from steelyard.api.rest import operations as rest_operations
 from steelyard.api.rest import orders as rest_orders
+from steelyard.api.rest.routing import API
 from steelyard.api.rest.shapes import Health
 from steelyard.api.room import Room, address_of, room_of
 from steelyard.api.settings import ApiSettings
@@ -45,7 +46,6 @@ from steelyard.storage.records import Records
 
 log = logging.getLogger(__name__)
 
-API = "/api/v1"
 FOR_PROGRAMS = (f"{API}/", "/metrics", "/healthz", ROOT)
 
 DESCRIPTION = """Measuring instruments under metrological control: what they say, how wrong they probably are, by when
@@ -95,7 +95,7 @@ def create_app(
     )
     app.state.room = room
     for router in (rest_instruments.router, rest_orders.router, rest_operations.router):
-        app.include_router(router, prefix=API)
+        app.include_router(router)
     for page in (overview, instrument, orders, operations, sign_in):
         app.include_router(page.router)
     _serve_files(app)

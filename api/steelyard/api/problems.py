@@ -168,5 +168,6 @@ def _fault(entry: Mapping[str, Any]) -> FieldFault:
     names = [str(part) for part in place[1:]] or [str(part) for part in place]
     where = shown(".".join(names) or "body")
     message = str(entry.get("msg", "cannot be used"))
-    remedy = message[:1].upper() + message[1:].rstrip(".") + "."
+    remedy = message[:1].upper() + message[1:].rstrip(".")
+    remedy += "" if remedy.endswith("?") else "."
     return FieldFault(field=where, value=shown(entry.get("input")), remedy=shown_sentence(remedy))

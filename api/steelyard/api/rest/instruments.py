@@ -6,7 +6,7 @@ import math
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import AwareDatetime
 
 from steelyard.api import acts
@@ -14,7 +14,7 @@ from steelyard.api.errors import Invalid, Missing, TooLarge
 from steelyard.api.instants import DAY_NS, EARLIEST, LATEST, rfc3339, to_ns
 from steelyard.api.live import read_live
 from steelyard.api.problems import responses
-from steelyard.api.rest import building, shapes
+from steelyard.api.rest import building, routing, shapes
 from steelyard.api.room import Asking, Changing, Room, RoomHere
 from steelyard.calibration.verification.events import EventPoint
 from steelyard.contracts.identifiers import InstrumentId
@@ -25,26 +25,26 @@ MAX_SERIES = 50_000
 MAX_ERRORS = 5_000
 DEFAULT_SPAN_NS = 30 * DAY_NS
 
-router = APIRouter(prefix="/instruments", tags=["instruments"])
+router = routing.router("/instruments", "instruments")
 
 Name = Annotated[str, Path(description="The instrument's id.", max_length=200)]
 Start = Annotated[AwareDatetime | None, Query(description="From this instant on; 30 days before `end` if left out.")]
 End = Annotated[AwareDatetime | None, Query(description="Up to, and without, this instant; now if left out.")]
 
 
-@router.get("", responses=responses(401, 503))
+@router.get("")
 def list_instruments(room: RoomHere, principal: Asking) -> shapes.InstrumentList:
     """List the instruments that you may see, with what is known of each; the gravest first."""
     return shapes.InstrumentList(items=[building.instrument(item) for item in room.desk.fleet(principal)])
 
 
-@router.get("/{instrument}", responses=responses(401, 404, 422, 503))
+@router.get("/{instrument}", responses=responses(404))
 def get_instrument(room: RoomHere, principal: Asking, instrument: Name) -> shapes.InstrumentShape:
     """Return one instrument with what is known of it."""
     return building.instrument(room.desk.instrument(principal, instrument))
 
 
-@router.get("/{instrument}/channels", responses=responses(401, 404, 422, 503))
+@router.get("/{instrument}/channels", responses=responses(404))
 def list_channels(room: RoomHere, principal: Asking, instrument: Name) -> shapes.ChannelList:
     """List an instrument's channels: quantity, unit (UCUM) and resolution."""
     held = room.desk.instrument(principal, instrument).instrument
@@ -52,7 +52,7 @@ def list_channels(room: RoomHere, principal: Asking, instrument: Name) -> shapes
     return shapes.ChannelList(items=[building.channel(each) for each in channels])
 
 
-@router.get("/{instrument}/live", responses=responses(401, 404, 422, 503))
+@router.get("/{instrument}/live", responses=responses(404))
 def list_live(room: RoomHere, principal: Asking, instrument: Name) -> shapes.LiveList:
     """Return the newest reading of each channel, with its uncertainty where it is known."""
     item = room.desk.instrument(principal, instrument)
@@ -61,7 +61,7 @@ def list_live(room: RoomHere, principal: Asking, instrument: Name) -> shapes.Liv
     return shapes.LiveList(items=[building.live(reading, status) for reading in read_live(room.desk, item, channels)])
 
 
-@router.get("/{instrument}/readings", responses=responses(401, 404, 413, 422, 503))
+@router.get("/{instrument}/readings", responses=responses(404, 413))
 def get_readings(
     room: RoomHere,
     principal: Asking,
@@ -115,7 +115,7 @@ def get_readings(
     )
 
 
-@router.get("/{instrument}/errors", responses=responses(401, 404, 422, 503))
+@router.get("/{instrument}/errors", responses=responses(404))
 def list_errors(room: RoomHere, principal: Asking, instrument: Name, start: Start = None) -> shapes.ErrorList:
     """List the observed errors by time, at most 5,000 at once; from the beginning if `start` is left out."""
     item = room.desk.instrument(principal, instrument)
@@ -128,7 +128,7 @@ def list_errors(room: RoomHere, principal: Asking, instrument: Name, start: Star
     )
 
 
-@router.get("/{instrument}/forecast", responses=responses(401, 404, 422, 503))
+@router.get("/{instrument}/forecast", responses=responses(404))
 def get_forecast(room: RoomHere, principal: Asking, instrument: Name) -> shapes.ForecastShape:
     """Return the estimated error, its limits, and the forecast; 404 while no error has been observed."""
     assessment = room.desk.instrument(principal, instrument).assessment
@@ -143,14 +143,14 @@ def get_forecast(room: RoomHere, principal: Asking, instrument: Name) -> shapes.
     return shape
 
 
-@router.get("/{instrument}/events", responses=responses(401, 404, 422, 503))
+@router.get("/{instrument}/events", responses=responses(404))
 def list_events(room: RoomHere, principal: Asking, instrument: Name) -> shapes.EventList:
     """List an instrument's verification events by date."""
     held = room.desk.instrument(principal, instrument).instrument
     return shapes.EventList(items=[building.event(each) for each in room.desk.records.verification.events(held.id)])
 
 
-@router.post("/{instrument}/events", status_code=201, responses=responses(400, 401, 403, 404, 409, 413, 422, 503))
+@router.post("/{instrument}/events", status_code=201, responses=responses(400, 403, 404, 409, 413))
 def add_event(room: RoomHere, principal: Changing, instrument: Name, given: shapes.NewEvent) -> shapes.EventShape:
     """Record a completed event. Verifications by an institute's verifier or approver; calibrations by the owner too."""
     points = [

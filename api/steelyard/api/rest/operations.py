@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from steelyard.api.problems import responses
-from steelyard.api.rest import building, shapes
+from steelyard.api.rest import building, routing, shapes
 from steelyard.api.room import Asking, RoomHere
 
-router = APIRouter(tags=["operations"])
+router = routing.router("", "operations")
 
 
-@router.get("/me", responses=responses(401, 503))
+@router.get("/me")
 def get_me(principal: Asking) -> shapes.Me:
     """Return who you are to this interface."""
     return shapes.Me(
@@ -25,14 +25,14 @@ def get_me(principal: Asking) -> shapes.Me:
     )
 
 
-@router.get("/organizations", responses=responses(401, 503))
+@router.get("/organizations")
 def list_organizations(room: RoomHere, principal: Asking) -> shapes.OrganizationList:
     """List the organizations whose instruments you may see."""
     sight = room.desk.sight(principal)
     return shapes.OrganizationList(items=[building.organization(each) for each in sight.values()])
 
 
-@router.get("/due-dates", responses=responses(401, 422, 503))
+@router.get("/due-dates")
 def list_due_dates(
     room: RoomHere,
     principal: Asking,
@@ -46,13 +46,13 @@ def list_due_dates(
     return shapes.DueList(items=due)
 
 
-@router.get("/gateways", responses=responses(401, 503))
+@router.get("/gateways")
 def list_gateways(room: RoomHere, principal: Asking) -> shapes.GatewayList:
     """List the gateways that you may see, with their health."""
     return shapes.GatewayList(items=[building.gateway(item) for item in room.desk.gateways(principal)])
 
 
-@router.get("/alerts", responses=responses(401, 422, 503))
+@router.get("/alerts")
 def list_alerts(
     room: RoomHere,
     principal: Asking,
@@ -62,7 +62,7 @@ def list_alerts(
     return shapes.AlertList(items=[building.alert(each) for each in room.desk.alerts(principal, limit)])
 
 
-@router.get("/quarantine", responses=responses(401, 403, 404, 503))
+@router.get("/quarantine", responses=responses(403, 404))
 def list_refused(room: RoomHere, principal: Asking) -> shapes.QuarantineList:
     """List the newest refused messages and why each was refused; for institutes."""
     return shapes.QuarantineList(items=[building.refused(each) for each in room.desk.refused(principal)])

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 
 from steelyard.api import acts
 from steelyard.api.principals import Principal
 from steelyard.api.problems import responses
-from steelyard.api.rest import building, shapes
+from steelyard.api.rest import building, routing, shapes
 from steelyard.api.room import Asking, Changing, Room, RoomHere
 from steelyard.calibration.verification.work_orders import Trigger, WorkOrder
 
-router = APIRouter(prefix="/work-orders", tags=["work orders"])
+router = routing.router("/work-orders", "work orders")
 
 Name = Annotated[str, Path(description="The work order's id.", max_length=200)]
 
 
-@router.get("", responses=responses(401, 422, 503))
+@router.get("")
 def list_orders(
     room: RoomHere,
     principal: Asking,
@@ -34,13 +34,13 @@ def list_orders(
     return shapes.OrderList(items=[building.order(order) for order in found])
 
 
-@router.get("/{work_order}", responses=responses(401, 404, 422, 503))
+@router.get("/{work_order}", responses=responses(404))
 def get_order(room: RoomHere, principal: Asking, work_order: Name) -> shapes.OrderDetail:
     """Return one work order with its evidence, its history, and the states to which you may move it."""
     return _detail(room, principal, room.desk.order(principal, work_order))
 
 
-@router.post("/{work_order}/transitions", responses=responses(400, 401, 403, 404, 409, 413, 422, 503))
+@router.post("/{work_order}/transitions", responses=responses(400, 403, 404, 409, 413))
 def move_order(
     room: RoomHere, principal: Changing, work_order: Name, given: shapes.NewTransition
 ) -> shapes.OrderDetail:
@@ -49,7 +49,7 @@ def move_order(
     return _detail(room, principal, moved)
 
 
-@router.post("/{work_order}/acknowledge", responses=responses(401, 403, 404, 409, 413, 422, 503))
+@router.post("/{work_order}/acknowledge", responses=responses(403, 404, 409, 413))
 def acknowledge_order(room: RoomHere, principal: Changing, work_order: Name) -> shapes.OrderDetail:
     """Record that you have seen a work order; its state does not change."""
     return _detail(room, principal, acts.acknowledge_order(room.desk, principal, work_order))
