@@ -207,10 +207,23 @@ def test_the_description_names_problem_json_for_every_error(readers):
                     assert list(answer["content"]) == ["application/problem+json"], (path, method, status)
 
 
-def test_a_wrong_method_names_the_right_ones(readers):
-    answer = readers["owner"].request("DELETE", "/api/v1/instruments")
+@pytest.mark.parametrize(
+    ("address", "allow"),
+    [
+        ("/api/v1/instruments", "GET"),
+        ("/api/v1/instruments/pt-h-02/events", "GET, POST"),
+        ("/api/v1/work-orders/wo-pt-h-02-drift/acknowledge", "POST"),
+        ("/api/v1/openapi.json", "GET, HEAD"),
+        ("/sign-in", "GET, POST"),
+        ("/work-orders/wo-pt-h-02-drift/transitions", "POST"),
+        ("/healthz", "GET"),
+    ],
+)
+@pytest.mark.parametrize("method", ["DELETE", "OPTIONS", "BREW"])
+def test_a_wrong_method_names_all_the_right_ones(readers, method, address, allow):
+    answer = readers["owner"].request(method, address)
     assert answer.status_code == 405
-    assert answer.headers["allow"] == "GET"
+    assert answer.headers["allow"] == allow
     assert answer.headers["content-type"] == "application/problem+json"
 
 

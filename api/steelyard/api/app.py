@@ -14,6 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Match
 
 from steelyard.api import problems
 from steelyard.api.access import Access
@@ -24,7 +25,7 @@ from steelyard.api.console.progress import progress
 from steelyard.api.desk import Desk
 from steelyard.api.errors import Forbidden, Refused, SignInFirst, Unavailable
 from steelyard.api.headers import Surroundings
-from steelyard.api.metrics import CONTENT_TYPE, Meters
+from steelyard.api.metrics import CONTENT_TYPE, METHODS, Meters
 from steelyard.api.passwords import Passwords
 from steelyard.api.problems import Problem
 from steelyard.api.rest import instruments as rest_instruments
@@ -185,8 +186,21 @@ def _answer_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def framework(request: Request, error: HTTPException) -> Response:
         answer = _answer(request, problems.of_http(error))
-        answer.headers.update(error.headers or {})
+        answer.headers.update({**(error.headers or {}), **_allow(request, error.status_code)})
         return answer
+
+
+def _allow(request: Request, status: int) -> dict[str, str]:
+    """Every method that this address takes (RFC 9110, 10.2.1), for 405; the router names those of one route only."""
+    if status != 405:
+        return {}
+    routes = request.app.router.routes
+    taken = [
+        method
+        for method in sorted(METHODS)
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
+    return {"Allow": ", ".join(taken)}
 
 
 def _answer(request: Request, problem: Problem, error: Refused | None = None) -> Response:
