@@ -199,7 +199,13 @@ def test_an_event_is_recorded_as_given(stage, browse):
         ("verifier", {"points": [{"test_point": 1, "unit": "kPa", "as_left": 0, "expanded_uncertainty": 0}]}, 422,
          "points.0.expanded_uncertainty"),
         ("verifier", {"performed_by": ""}, 422, "performed_by"),
+        ("verifier", {"performed_by": " "}, 422, "performed_by"),
         ("verifier", {"performed_by": "two\nlines"}, 422, "performed_by"),
+        ("verifier", {"completed": 1795824000}, 422, "completed"),  # not seconds since 1970
+        ("verifier", {"completed": "1795824000"}, 422, "completed"),
+        ("verifier", {"points": [{"test_point": True, "unit": "kPa", "as_left": 0}]}, 422, "points.0.test_point"),
+        ("verifier", {"points": [{"test_point": "1", "unit": "kPa", "as_left": 0}]}, 422, "points.0.test_point"),
+        ("verifier", {"points": [{"test_point": 1, "unit": "", "as_left": 0}]}, 422, "points.0.unit"),
         ("verifier", {"due_date": "2030-01-01"}, 422, "due_date"),
         ("verifier", {"decision": "perhaps"}, 422, "decision"),
     ],

@@ -266,3 +266,38 @@ def test_pages_let_unknown_parameters_pass_since_mail_programs_add_some_to_links
 def test_who_is_not_signed_in_is_told_that_first(readers):
     answer = readers["owner"].get("/api/v1/work-orders?stat=open", headers={"Authorization": "Bearer sy_unknown"})
     assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "until",
+    ["0", "1700006400", "2026-11-28T00:00:00", " 2026-11-28", "2026-11-28%0A", "20261128", "1899-12-31", "２026-11-28"],
+)
+def test_a_date_is_taken_as_a_date_alone(readers, until):
+    answer = readers["owner"].get(f"/api/v1/due-dates?until={until}")
+    assert answer.status_code == 422
+    assert answer.json()["remedy"] == "Give a date from 1900 to 2199 (ISO 8601), such as 2026-11-28."
+
+
+@pytest.mark.parametrize(
+    "start", ["0", "1764320400", "1979-12-31T23:59:59Z", "2200-01-01T00:00:00Z", "2026-11-28", "2026-11-28T09:00:00",
+              "2026-11-28T09:00Z", "2026-11-28T09:00:00+08:00", "2026-11-28T09:00:00Z%0A"]
+)  # fmt: skip
+def test_an_instant_is_taken_as_rfc_3339_alone(readers, start):
+    """The last but one is right before it is put into an address, where + is a space."""
+    answer = readers["owner"].get(f"/api/v1/instruments/pt-h-02/errors?start={start}")
+    assert answer.status_code == 422
+    assert answer.json()["remedy"].startswith("Give an instant from 1980 to 2199 with its zone (RFC 3339)")
+    assert "%2B" in answer.json()["remedy"]
+
+
+@pytest.mark.parametrize(
+    "start", ["1980-01-01T00:00:00%2B14:00", "2199-12-31T23:59:59.999999999-12:00", "2026-11-28T09:00:00.5Z"]
+)
+def test_an_instant_may_have_any_zone_and_fraction(readers, start):
+    assert readers["owner"].get(f"/api/v1/instruments/pt-h-02/errors?start={start}").status_code == 200
+
+
+def test_a_day_that_the_calendar_does_not_have_is_refused(readers):
+    answer = readers["owner"].get("/api/v1/due-dates?until=2026-02-29")
+    assert answer.status_code == 422
+    assert answer.json()["field"] == "until"

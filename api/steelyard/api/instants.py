@@ -10,9 +10,8 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 NS = 1_000_000_000
 DAY_NS = 86_400 * NS
 
-EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
-LATEST = datetime(2200, 1, 1, tzinfo=UTC)
-"""What a caller may ask for: inside what 64-bit nanoseconds can hold, with room for a period to be added."""
+EARLIEST_YEAR, LATEST_YEAR = 1980, 2199
+"""What a caller may ask for, by the year as written: 64-bit nanoseconds hold it, and a period more."""
 
 
 def to_datetime(t_ns: int) -> datetime:

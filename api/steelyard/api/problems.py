@@ -72,6 +72,11 @@ PROBLEM_SCHEMA: dict[str, Any] = {
 }
 
 
+_CHALLENGE = {
+    "WWW-Authenticate": {"description": "How to sign in (RFC 9110).", "required": True, "schema": {"type": "string"}}
+}
+
+
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the `responses=` of a route that may answer with these error statuses."""
     return {
@@ -79,6 +84,7 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "description": http.HTTPStatus(status).phrase,
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
+        | ({"headers": _CHALLENGE} if status == 401 else {})
         for status in statuses
     }
 

@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Path, Query
-from pydantic import AwareDatetime
 
 from steelyard.api import acts
 from steelyard.api.errors import Invalid, Missing, TooLarge
-from steelyard.api.instants import DAY_NS, EARLIEST, LATEST, rfc3339, to_ns
+from steelyard.api.instants import DAY_NS, rfc3339, to_ns
 from steelyard.api.live import read_live
 from steelyard.api.problems import responses
 from steelyard.api.rest import building, routing, shapes
+from steelyard.api.rest.values import Instant
 from steelyard.api.room import Asking, Changing, Room, RoomHere
 from steelyard.calibration.verification.events import EventPoint
 from steelyard.contracts.identifiers import InstrumentId
@@ -28,8 +28,8 @@ DEFAULT_SPAN_NS = 30 * DAY_NS
 router = routing.router("/instruments", "instruments")
 
 Name = Annotated[str, Path(description="The instrument's id.", max_length=200)]
-Start = Annotated[AwareDatetime | None, Query(description="From this instant on; 30 days before `end` if left out.")]
-End = Annotated[AwareDatetime | None, Query(description="Up to, and without, this instant; now if left out.")]
+Start = Annotated[Instant | None, Query(description="From this instant on; 30 days before `end` if left out.")]
+End = Annotated[Instant | None, Query(description="Up to, and without, this instant; now if left out.")]
 
 
 @router.get("")
@@ -119,7 +119,7 @@ def get_readings(
 def list_errors(room: RoomHere, principal: Asking, instrument: Name, start: Start = None) -> shapes.ErrorList:
     """List the observed errors by time, at most 5,000 at once; from the beginning if `start` is left out."""
     item = room.desk.instrument(principal, instrument)
-    from_ns = _instant_ns(start, "start") if start is not None else 0
+    from_ns = to_ns(start) if start is not None else 0
     found = [o for o in room.desk.records.verification.observations(item.instrument.id) if o.t_ns >= from_ns]
     shown = found[:MAX_ERRORS]
     rest = found[MAX_ERRORS:]
@@ -192,8 +192,8 @@ def _channel(room: Room, instrument: InstrumentId, name: str) -> Channel:
 
 
 def _span(room: Room, start: datetime | None, end: datetime | None) -> tuple[int, int]:
-    end_ns = _instant_ns(end, "end") if end is not None else room.desk.clock.now_ns() + 1
-    start_ns = _instant_ns(start, "start") if start is not None else end_ns - DEFAULT_SPAN_NS
+    end_ns = to_ns(end) if end is not None else room.desk.clock.now_ns() + 1
+    start_ns = to_ns(start) if start is not None else end_ns - DEFAULT_SPAN_NS
     if start_ns >= end_ns:
         raise Invalid(
             "The span is empty: it ends before it begins.",
@@ -202,14 +202,3 @@ def _span(room: Room, start: datetime | None, end: datetime | None) -> tuple[int
             remedy="Give a start before the end.",
         )
     return start_ns, end_ns
-
-
-def _instant_ns(instant: datetime, field: str) -> int:
-    if not EARLIEST <= instant < LATEST:
-        raise Invalid(
-            "This instant is out of range.",
-            field=field,
-            value=instant.isoformat(),
-            remedy=f"Give an instant from {EARLIEST.year} to {LATEST.year - 1}.",
-        )
-    return to_ns(instant)

@@ -9,6 +9,7 @@ from fastapi import Query
 
 from steelyard.api.problems import responses
 from steelyard.api.rest import building, routing, shapes
+from steelyard.api.rest.values import Day
 from steelyard.api.room import Asking, RoomHere
 
 router = routing.router("", "operations")
@@ -36,7 +37,7 @@ def list_organizations(room: RoomHere, principal: Asking) -> shapes.Organization
 def list_due_dates(
     room: RoomHere,
     principal: Asking,
-    until: Annotated[date | None, Query(description="Only dates up to and including this one.")] = None,
+    until: Annotated[Day | None, Query(description="Only dates up to and including this one.")] = None,
 ) -> shapes.DueList:
     """List when each instrument must be verified, the earliest first, and why."""
     due = [building.due(item) for item in room.desk.fleet(principal)]

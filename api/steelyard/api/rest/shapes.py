@@ -7,18 +7,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from steelyard.api.rest.values import Day, Finite, Line, Prose
 from steelyard.calibration.verification.assessment import InstrumentStatus
 from steelyard.calibration.verification.events import Decision, EventKind
 from steelyard.calibration.verification.observations import ObservationSource, ObservationStage
 from steelyard.calibration.verification.roles import Role
 from steelyard.calibration.verification.work_orders import OrderState, Trigger
 from steelyard.contracts.registry import InstrumentKind, OrganizationKind
-
-Line = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^\x00-\x1f\x7f]*$")]
-"""One line of text: no control characters (a database, an e-mail header and a table row each forbid some)."""
-Prose = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
-"""Text with line breaks, without other control characters."""
-Finite = Annotated[float, Field(allow_inf_nan=False, ge=-1e300, le=1e300)]
 
 
 class Given(BaseModel):
@@ -220,8 +215,17 @@ class ForecastShape(Given):
 class PointShape(Taken):
     """One test point of a verification: errors and their expanded uncertainty in `unit`."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["as_found"], "properties": {"as_found": {"type": "number"}}},
+                {"required": ["as_left"], "properties": {"as_left": {"type": "number"}}},
+            ]
+        }
+    )
+
     test_point: Finite
-    unit: Annotated[str, StringConstraints(max_length=20)]
+    unit: Annotated[str, StringConstraints(min_length=1, max_length=20)]
     as_found: Finite | None = None
     as_left: Finite | None = None
     expanded_uncertainty: Finite | None = Field(default=None, gt=0, description="Null when the certificate is silent.")
@@ -251,7 +255,7 @@ class NewEvent(Taken):
     """A completed verification to be recorded. The due date follows from it; it is never typed."""
 
     kind: EventKind
-    completed: date
+    completed: Day
     decision: Decision
     performed_by: Annotated[Line, StringConstraints(min_length=1, max_length=200)]
     certificate: Annotated[Line, StringConstraints(min_length=1, max_length=100)] | None = None
