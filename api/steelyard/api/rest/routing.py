@@ -1,8 +1,8 @@
 """What holds for every route of the interface for programs, so that no route can forget it.
 
 A query parameter that a route does not know is refused: a misspelt filter that is ignored would answer with everything,
-and look like an answer to what was asked. Pages for people let unknown parameters pass, since mail programs and
-search engines add some of their own to links.
+and look like an answer to what was asked. Pages for people let unknown parameters pass, since mail programs add some of
+their own to links; so do /healthz and /metrics, which filter nothing.
 """
 
 from __future__ import annotations
