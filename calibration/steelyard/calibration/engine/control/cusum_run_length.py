@@ -19,6 +19,7 @@ from steelyard.calibration.engine.control.absorption import mean_steps
 from steelyard.calibration.engine.control.cusum import CusumDesign
 from steelyard.calibration.engine.control.errors import ControlError
 from steelyard.calibration.engine.control.observations import check_positive
+from steelyard.calibration.engine.legendre import gauss_legendre
 
 _FEWEST_NODES = 48
 _MOST_NODES = 1500
@@ -74,7 +75,7 @@ def _one_side(design: CusumDesign, shift: float) -> tuple[float, float]:
     """L(0) and L(head start)."""
     k, h = design.k - shift, design.h
     count = min(_FEWEST_NODES + int(5.0 * h), _MOST_NODES)
-    nodes, weights = np.polynomial.legendre.leggauss(count)
+    nodes, weights = gauss_legendre(count)
     # State 0 is zero, the last is the head start (without weight: nothing comes back to it).
     states = np.concatenate(([0.0], 0.5 * h * (nodes + 1.0), [design.head_start]))
     weight = np.concatenate(([0.0], 0.5 * h * weights, [0.0]))

@@ -17,6 +17,7 @@ from steelyard.calibration.engine.control.absorption import mean_steps
 from steelyard.calibration.engine.control.cusum_run_length import design_for
 from steelyard.calibration.engine.control.errors import ControlError
 from steelyard.calibration.engine.control.ewma import EwmaDesign
+from steelyard.calibration.engine.legendre import gauss_legendre
 
 _LEAST_WEIGHT = 5e-4
 _LEAST_WEIGHT_EXACT = 5e-3
@@ -83,7 +84,7 @@ def _leaving(z: NDArray[np.float64], half: float, weight: float, shift: float, o
 
 
 def _nodes(count: int, low: float, high: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    nodes, weights = np.polynomial.legendre.leggauss(count)
+    nodes, weights = gauss_legendre(count)
     return low + 0.5 * (high - low) * (nodes + 1.0), 0.5 * (high - low) * weights
 
 

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainc, ndtri
 
+from steelyard.calibration.engine.legendre import gauss_legendre
+
 _NODES = 48
 _SHORT = 30
 _LONG = 600
@@ -73,7 +75,7 @@ def _both_exceed(angle: NDArray[np.float64], c: float, dimension: int) -> NDArra
     With u's part in the plane of a and b at polar angle phi from their bisector and P(r > t) = (1 - t^2)^((d - 2) / 2):
     2 / pi times the integral over 0 < phi < pi/2 of that at t = c / min(|cos(phi + angle/2)|, |cos(phi - angle/2)|).
     """
-    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    nodes, weights = gauss_legendre(_NODES)
     nodes, weights = 0.5 * (nodes + 1.0), 0.5 * weights
     half = 0.5 * angle[:, None]
     power = 0.5 * (dimension - 2)
@@ -95,7 +97,7 @@ def known_variance(n: int, limit: float) -> float:
     """
     # The narrowest kernel's standard deviation is 2 / sqrt(n): two nodes to it give all digits.
     count = _FEWEST_NODES + int(limit * math.sqrt(n))
-    x, weights = np.polynomial.legendre.leggauss(count)
+    x, weights = gauss_legendre(count)
     x, weights = 0.5 * limit * (x + 1.0), 0.5 * limit * weights
     normal = np.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi)
     density, mirrored = normal, normal
