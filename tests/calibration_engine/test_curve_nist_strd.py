@@ -1,11 +1,15 @@
 """NIST Statistical Reference Datasets, linear and nonlinear regression, to the last certified digit."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from calibration_engine.nist_strd import Problem, last_digit, problems
 from calibration_engine.workbench import calc
 
+from steelyard.calibration.engine.curves import polishing
 from steelyard.calibration.engine.curves.fit import CurveFit, fit_curve
+from steelyard.calibration.engine.curves.least_squares import solve
 from steelyard.calibration.engine.curves.models import Model, expression_model, line, polynomial
 from steelyard.calibration.engine.curves.observations import observe
 from steelyard.calibration.engine.curves.response import split_response, transformed
@@ -74,6 +78,39 @@ def test_nonlinear_regression_reaches_every_certified_digit_from_both_starts(pro
     model = expression_model(right, list(problem.regressors()))
     data = transformed(observe(problem.regressors(), problem.y()), left)
     _check(fit_curve(model, data, start=problem.start(which)), problem)
+
+
+@pytest.mark.parametrize("name", ["MGH09", "Thurber"])
+def test_steps_that_shrink_slowly_are_not_all_taken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By Gauss and Newton alone it takes 20 steps in 60 digits, each of which leaves two thirds of the error."""
+    problem = next(each for each in NONLINEAR if each.name == name)
+    places = []
+
+    def counted(*arguments: object) -> object:
+        places.append(1)
+        return solve(*arguments)
+
+    monkeypatch.setattr(polishing, "solve", counted)
+    data = observe(problem.regressors(), problem.y())
+    fit = fit_curve(expression_model(problem.model, list(problem.regressors())), data, start=problem.start(1))
+    _check(fit, problem)
+    assert 1 < len(places) <= 7
+
+
+def test_a_step_that_leads_astray_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = next(each for each in NONLINEAR if each.name == "Rat43")
+    data = observe(problem.regressors(), problem.y())
+    model = expression_model(problem.model, list(problem.regressors()))
+    ways = []
+
+    def astray(way: list[Any]) -> Any:
+        ways.append(len(way))
+        step = way[-1].solution.coefficients
+        return step if len(way) == 1 else step * -1000
+
+    monkeypatch.setattr(polishing, "_step", astray)
+    _check(fit_curve(model, data, start=problem.start(1)), problem)
+    assert {1, 2} == set(ways)
 
 
 @pytest.mark.parametrize("problem", LINEAR, ids=_name)

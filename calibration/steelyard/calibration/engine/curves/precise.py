@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 DIGITS = 60
 _CONTEXT = Context(prec=DIGITS, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[InvalidOperation, DivisionByZero, Overflow])
+_ADD, _SUBTRACT, _MULTIPLY, _DIVIDE = _CONTEXT.add, _CONTEXT.subtract, _CONTEXT.multiply, _CONTEXT.divide
 _GUARD = 10
 """More digits within a function, so that its result is right to the last one or two of `DIGITS`."""
 
@@ -50,38 +51,42 @@ class Precise:
         return self.decimal > _decimal(other)
 
     def __neg__(self) -> Precise:
-        return Precise(_CONTEXT.minus(self.decimal))
+        return _number(_CONTEXT.minus(self.decimal))
 
     def __abs__(self) -> Precise:
-        return Precise(_CONTEXT.abs(self.decimal))
+        return _number(_CONTEXT.abs(self.decimal))
+
+    # A fit spends its time in these four, nearly always with another `Precise`: that is asked first.
 
     def __add__(self, other: Any) -> Precise:
-        return NotImplemented if isinstance(other, np.ndarray) else Precise(_CONTEXT.add(self.decimal, _decimal(other)))
+        if other.__class__ is Precise:
+            return _number(_ADD(self.decimal, other.decimal))
+        return NotImplemented if isinstance(other, np.ndarray) else _number(_ADD(self.decimal, _decimal(other)))
 
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> Precise:
-        if isinstance(other, np.ndarray):
-            return NotImplemented
-        return Precise(_CONTEXT.subtract(self.decimal, _decimal(other)))
+        if other.__class__ is Precise:
+            return _number(_SUBTRACT(self.decimal, other.decimal))
+        return NotImplemented if isinstance(other, np.ndarray) else _number(_SUBTRACT(self.decimal, _decimal(other)))
 
     def __rsub__(self, other: Any) -> Precise:
-        return Precise(_CONTEXT.subtract(_decimal(other), self.decimal))
+        return _number(_SUBTRACT(_decimal(other), self.decimal))
 
     def __mul__(self, other: Any) -> Precise:
-        if isinstance(other, np.ndarray):
-            return NotImplemented
-        return Precise(_CONTEXT.multiply(self.decimal, _decimal(other)))
+        if other.__class__ is Precise:
+            return _number(_MULTIPLY(self.decimal, other.decimal))
+        return NotImplemented if isinstance(other, np.ndarray) else _number(_MULTIPLY(self.decimal, _decimal(other)))
 
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Precise:
-        if isinstance(other, np.ndarray):
-            return NotImplemented
-        return Precise(_CONTEXT.divide(self.decimal, _decimal(other)))
+        if other.__class__ is Precise:
+            return _number(_DIVIDE(self.decimal, other.decimal))
+        return NotImplemented if isinstance(other, np.ndarray) else _number(_DIVIDE(self.decimal, _decimal(other)))
 
     def __rtruediv__(self, other: Any) -> Precise:
-        return Precise(_CONTEXT.divide(_decimal(other), self.decimal))
+        return _number(_DIVIDE(_decimal(other), self.decimal))
 
     def __pow__(self, other: Any) -> Precise:
         if isinstance(other, np.ndarray):
@@ -157,6 +162,16 @@ class Precise:
         """The hyperbolic tangent."""
         raised = (2 * self).exp()
         return (raised - 1) / (raised + 1)
+
+
+def _number(value: Decimal) -> Precise:
+    """What `Precise(value)` is, without asking what `value` is."""
+    number = _NEW(Precise)
+    number.decimal = value
+    return number
+
+
+_NEW = object.__new__
 
 
 def precise(values: ArrayLike) -> NDArray[Any]:
