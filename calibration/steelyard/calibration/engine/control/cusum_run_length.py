@@ -54,7 +54,8 @@ def cusum_run_lengths(design: CusumDesign, shifts: Sequence[float], *, one_sided
             raise ControlError("shift", shift, "must be a finite number, in sigma")
         zero, start = _one_side(design, shift)
         if not one_sided:
-            other_zero, other_start = _one_side(design, -shift)
+            # In control both sides are one: a search for a decision interval asks for nothing else.
+            other_zero, other_start = (zero, start) if shift == 0.0 else _one_side(design, -shift)
             zero, start = _both(zero, start, other_zero, other_start)
         found[position] = start
     return found
