@@ -183,8 +183,10 @@ def _run(
         if not active.any():
             break
         state = predicted(run.state, parameters, np.where(active, record.t[:, column], run.state.t))
-        state = reset_level(state, parameters, active & record.adjusted[:, column])
-        _forget(run.chart, active & record.adjusted[:, column], column)
+        adjusted = active & record.adjusted[:, column]
+        if adjusted.any():
+            state = reset_level(state, parameters, adjusted)
+            _forget(run.chart, adjusted, column)
         for row in starts.get(column, ()):
             before[row, column] = _indicated(state, row)
             _forget(run.chart, np.arange(n) == row, column)
