@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from calibration_engine.fleet_histories import HEADER, history_rows, write_history
 
-from steelyard.calibration.engine.fleet.backtest import OURS, backtest, score_backtest
+from steelyard.calibration.engine.fleet.backtest import OURS, Backtest, backtest, score_backtest
 from steelyard.calibration.engine.fleet.baselines import RULES
 from steelyard.calibration.engine.fleet.errors import FleetError, HistoryError
 from steelyard.calibration.engine.fleet.panels import Records
@@ -37,6 +37,16 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Records:
     return read_history(write_history(tmp_path_factory.mktemp("history") / "h.csv", instruments=24)).records
 
 
+@pytest.fixture(scope="module")
+def in_thirds(records: Records) -> Backtest:
+    return backtest(records, None, 3)
+
+
+@pytest.fixture(scope="module")
+def in_quarters(records: Records) -> Backtest:
+    return backtest(records, None, 4)
+
+
 def test_writes_the_rows_with_their_predictions_in_the_order_they_came(tmp_path, capsys):
     history = write_history(tmp_path / "h.csv", instruments=12, quantities=("temperature", "pressure"))
     assert run(history, "--folds", "3", "--out", tmp_path / "p.csv") == 0
@@ -57,16 +67,15 @@ def test_writes_the_rows_with_their_predictions_in_the_order_they_came(tmp_path,
     assert "part 3 of 3" in out.err
 
 
-def test_counts_the_calibrations_that_came_before(records):
-    result = backtest(records, None, 4)
+def test_counts_the_calibrations_that_came_before(records, in_quarters):
     for name in np.unique(records.instrument):
         own = records.instrument == name
         ends = records.end[own]
-        assert [int(np.unique(ends[ends < end]).size) for end in ends] == result.earlier_events[own].tolist()
+        assert [int(np.unique(ends[ends < end]).size) for end in ends] == in_quarters.earlier_events[own].tolist()
 
 
-def test_no_prediction_sees_its_own_value_or_its_instruments_future(records):
-    before = backtest(records, None, 4)
+def test_no_prediction_sees_its_own_value_or_its_instruments_future(records, in_quarters):
+    before = in_quarters
     name = records.instrument[np.argmax(before.earlier_events)]
     own = np.flatnonzero(records.instrument == name)
     middle = np.unique(records.end[own])[2]
@@ -89,25 +98,24 @@ def test_learns_only_from_the_fleet_that_is_given(records, tmp_path):
     np.testing.assert_allclose(together.quantiles[alone], single.quantiles, rtol=1e-12)
 
 
-def test_an_instrument_that_is_also_in_the_fleet_does_not_learn_from_itself(records):
-    with_fleet, folded = backtest(records, records, 4), backtest(records, None, 4)
-    np.testing.assert_array_equal(with_fleet.quantiles, folded.quantiles)
+def test_an_instrument_that_is_also_in_the_fleet_does_not_learn_from_itself(records, in_quarters):
+    np.testing.assert_array_equal(backtest(records, records, 4).quantiles, in_quarters.quantiles)
 
 
-def test_scaling_the_unit_scales_the_predictions(records):
-    plain = backtest(records, None, 3)
+def test_scaling_the_unit_scales_the_predictions(records, in_thirds):
+    plain = in_thirds
     scaled = backtest(replace(records, error=records.error * 1000.0), None, 3)
     np.testing.assert_allclose(scaled.quantiles, plain.quantiles * 1000.0, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(scaled.standard_deviation, plain.standard_deviation * 1000.0, rtol=1e-6)
 
 
-def test_the_order_of_the_rows_does_not_matter(records):
-    plain = backtest(records, None, 3)
+def test_the_order_of_the_rows_does_not_matter(records, in_thirds):
     order = np.random.default_rng(0).permutation(records.error.size)
     shuffled = Records(**{name: getattr(records, name)[order] for name in Records.__dataclass_fields__})
-    np.testing.assert_allclose(backtest(shuffled, None, 3).quantiles, plain.quantiles[order], rtol=1e-9)
+    np.testing.assert_allclose(backtest(shuffled, None, 3).quantiles, in_thirds.quantiles[order], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_beats_every_baseline_and_covers_on_a_history_like_real_ones(tmp_path):
     records = read_history(write_history(tmp_path / "h.csv", seed=3, instruments=150)).records
     (scores,) = score_backtest(records, backtest(records, None, 4))

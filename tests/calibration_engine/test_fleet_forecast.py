@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from calibration_engine.fleet_simulation import TRUTH, simulate
+from calibration_engine.fleet_simulation import TRUTH, Fleet, simulate
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -19,16 +19,22 @@ from steelyard.calibration.engine.fleet.forecast import (
     probability_outside,
     years_until_doubtful,
 )
-from steelyard.calibration.engine.fleet.parameters import new_instruments
+from steelyard.calibration.engine.fleet.parameters import DriftParameters, FleetState, new_instruments
 from steelyard.calibration.engine.fleet.tails import normal_scores, t_value
 from steelyard.calibration.engine.fleet.update import prediction_errors, update
 
 
-@pytest.mark.parametrize("horizon", [0.0, 1.0, 4.0])
-def test_forecasts_with_learned_parameters_cover_the_truth_of_a_known_fleet(horizon):
+@pytest.fixture(scope="module")
+def learned_fleet() -> tuple[Fleet, DriftParameters, FleetState]:
+    """A known fleet, the parameters learned from it and its state by them."""
     fleet = simulate(40_000, 6, np.random.default_rng(11))  # sampling error of a coverage: 0.1 %
     learned = learn_parameters(fleet.model, fleet.start, fleet.observations, rng=np.random.default_rng(12))
-    state = update(learned, new_instruments(learned, fleet.model, fleet.start), fleet.observations)
+    return fleet, learned, update(learned, new_instruments(learned, fleet.model, fleet.start), fleet.observations)
+
+
+@pytest.mark.parametrize("horizon", [0.0, 1.0, 4.0])
+def test_forecasts_with_learned_parameters_cover_the_truth_of_a_known_fleet(horizon, learned_fleet):
+    fleet, learned, state = learned_fleet
     rng = np.random.default_rng(13)
     wander = TRUTH.wander[fleet.model, 0] * fleet.scale * np.sqrt(horizon)
     truth = fleet.error + fleet.rate * horizon + wander * rng.normal(size=fleet.error.size)
