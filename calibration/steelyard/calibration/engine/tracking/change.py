@@ -16,6 +16,9 @@ from scipy.optimize import brentq
 from steelyard.calibration.engine.control.cusum import CusumDesign
 from steelyard.calibration.engine.control.cusum_run_length import cusum_run_lengths
 
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
+_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeDesign:
@@ -44,17 +47,32 @@ def average_run_length(k: float, h: float, shift: float = 0.0) -> float:
     return float(cusum_run_lengths(CusumDesign(k=k, h=h), (shift,))[0])
 
 
-def decision_interval(k: float, in_control_run_length: float) -> float:
+def decision_interval(k: float, in_control_run_length: float, *, sigma_uncertainty: float = 0.0) -> float:
     """The h for which a two-sided CUSUM with reference value `k` signals once in `in_control_run_length` observations.
+
+    `sigma_uncertainty` is the relative standard uncertainty of the standard deviation that observations are divided by.
+    Where that came out a part e too small, k and h are too low by that part too, and alarms are more frequent by more
+    than they are rarer where it came out too large: 1 / run length is averaged over a normal e. It is taken as constant
+    from one return of the sums to zero to the next.
 
     Raises ValueError for a run length that no h between 0.5 and 20 / (2k) gives.
     """
     highest = 20.0 / (2.0 * k)
-    if not average_run_length(k, 0.5) < in_control_run_length < average_run_length(k, highest):
+
+    def run_length(h: float) -> float:
+        if not sigma_uncertainty:
+            return average_run_length(k, h)
+        factors = 1.0 + sigma_uncertainty * _NODES
+        return 1.0 / sum(
+            weight / average_run_length(k * factor, h * factor)
+            for factor, weight in zip(factors.tolist(), _WEIGHTS.tolist(), strict=True)
+        )
+
+    if not run_length(0.5) < in_control_run_length < run_length(highest):
         raise ValueError(f"in_control_run_length={in_control_run_length}: no decision interval gives it with k={k}")
 
     def distance(h: float) -> float:
-        return float(np.log(average_run_length(k, h)) - np.log(in_control_run_length))
+        return float(np.log(run_length(h)) - np.log(in_control_run_length))
 
     return float(brentq(distance, 0.5, highest, xtol=1e-6))
 

@@ -37,6 +37,22 @@ _NOISE_GUESS_WEIGHT = 10.0  # observations that the first guess of the noise is 
 _MOST_CHANGES = 25  # an instrument with more sudden changes than this is beyond the model
 
 
+def _noise_uncertainty() -> float:
+    """Of an exponentially weighted mean of |d|, d the differences of successive observations, relative to it.
+
+    |d| has the relative variance pi / 2 - 1; successive d share an observation and have correlation -1/2, which makes
+    that of their magnitudes (sqrt(3) / 2 + pi / 12 - 1) / (pi / 2 - 1).
+    """
+    gain = 1.0 / _NOISE_MEMORY
+    variance = np.pi / 2.0 - 1.0
+    correlation = (np.sqrt(3.0) / 2.0 + np.pi / 12.0 - 1.0) / variance
+    return float(np.sqrt(variance * gain / (2.0 - gain) * (1.0 + 2.0 * correlation * (1.0 - gain))))
+
+
+NOISE_UNCERTAINTY = _noise_uncertainty()
+"""Relative standard uncertainty of an instrument's estimated noise: 0.059. The jump detector must allow for it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorRecord:
     """The observations of N instruments, padded to K columns; each array is [N, K], `count` int[N].
