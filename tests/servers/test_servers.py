@@ -34,6 +34,7 @@ def _mqtt_round_trip(host: str, port: int, protocol: int) -> bytes:
     waiting.until(after_a_turn, "the message arrives", pause_s=0)
     client.disconnect()
     client.loop(0.05)
+    client._reset_sockets()  # of itself paho leaves them to the garbage collector, who complains in some later test
     return arrived[0]
 
 

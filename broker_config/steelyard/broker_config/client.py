@@ -172,9 +172,14 @@ class BrokerClient:
         self._client.disconnect()
         self._client.drop_out_messages()
         # paho joins its thread without limit, and a peer that no longer reads holds that thread until keep-alive ends.
-        waiter = threading.Thread(target=self._client.loop_stop, name="broker-stop", daemon=True)
+        waiter = threading.Thread(target=self._end_thread, name="broker-stop", daemon=True)
         waiter.start()
         waiter.join(STOP_WAIT_S)
+
+    def _end_thread(self) -> None:
+        self._client.loop_stop()
+        # The two sockets by which paho wakes its thread; of itself it leaves them to the garbage collector.
+        self._client._reset_sockets(sockpair_only=True)  # noqa: SLF001 - there is no public way
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> int | None:
         """Hand a message to the connection.
