@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 from datetime import UTC, date, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import tomli_w
 from steelyard.cli.commands.key import read_key, write_new_key
 from steelyard.cli.demo.fleet import fleet_tables
 from steelyard.cli.demo.layout import GATEWAYS, DemoState, Layout, Ports, save_state
+from steelyard.cli.errors import CommandError
 from steelyard.contracts.clock import ClockSettings
 from steelyard.contracts.identifiers import ChannelId, InstrumentId
 from steelyard.contracts.keys import SigningKey
@@ -36,6 +38,8 @@ METER_CHANNELS = (
     *("power_l1", "power_l2", "power_l3", "power_total", "frequency", "energy_import"),
 )
 """What the demonstration reads of a meter's 32 channels."""
+_PORTS = range(20_000, 32_000)
+"""Below those that the system gives to outgoing connections, one of which could take a port before its server does."""
 ROLES = {"institute": "provincial", "enterprise": "hengyuan", "supervisor": "regulator"}
 """Whose API keys a program that drives the demonstration is given."""
 
@@ -154,15 +158,12 @@ def _without_none(value: Any) -> Any:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now; held all at once so that they differ."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Ports that nobody listens on now, at random, so that two demonstrations that begin at once rarely choose one."""
+    tried = secrets.SystemRandom().sample(_PORTS, k=len(_PORTS))
+    found = list(islice(filter(port_is_free, tried), count))
+    if len(found) < count:
+        raise CommandError(f"no {count} free ports on 127.0.0.1 between {_PORTS[0]} and {_PORTS[-1]}")
+    return found
 
 
 def port_is_free(port: int) -> bool:

@@ -97,7 +97,7 @@ def run_demo(
         telling.say(
             f"  broker: {broker.kind} (MQTT {broker.protocol}); {len(GATEWAYS)} gateways, ingest, console starting"
         )
-        _wait_for_console(url, children, stop)
+        _wait_for_console(url, state, children, stop)
         telling.object(url=url, api_keys=state.api_keys, truth=str(layout.truth))
         telling.say(f"  console: {url}")
         if browser and not as_json:
@@ -233,13 +233,19 @@ def _start(
         children.start(gateway, "edge", "run", str(layout.edge(gateway)), prompt=True)
 
 
-def _wait_for_console(url: str, children: Children, stop: threading.Event) -> None:
-    """Wait until the console answers; one that dies again and again raises, one that is slow does not."""
+def _wait_for_console(url: str, state: DemoState, children: Children, stop: threading.Event) -> None:
+    """Wait until our console answers; one that dies again and again raises, one that is slow does not.
+
+    It is asked with our key: another program may have taken the port meanwhile, another demonstration too.
+    """
     # Our own address: a proxy of the environment is for others.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    ours = urllib.request.Request(  # noqa: S310 - our own address, http
+        f"{url}/api/v1/gateways", headers={"Authorization": f"Bearer {state.api_keys['institute']}"}
+    )
     while not stop.wait(0.2):
         children.look_after()
-        with contextlib.suppress(urllib.error.URLError, OSError), opener.open(f"{url}/healthz", timeout=30):
+        with contextlib.suppress(urllib.error.URLError, OSError), opener.open(ours, timeout=30):
             return
 
 
