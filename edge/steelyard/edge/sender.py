@@ -95,6 +95,7 @@ class Sender:
         self._status_topic = status_topic(config.organization, config.gateway)
         self._connected = False
         self._blocked = False
+        self._stored = 0
         self._pump_scheduled = False
         self._unreceipted = NOTHING
         self._reason = ""
@@ -115,8 +116,13 @@ class Sender:
 
     @property
     def idle(self) -> bool:
-        """Whether every stored frame has been sent and has its receipt."""
-        return self._outbox.live and self._window.frames == 0 and self._outbox.peek() is None
+        """Whether every frame, those on their way to the disk included, has been sent and has its receipt."""
+        return (
+            self._stored == self._spooler.appended
+            and self._outbox.live
+            and self._window.frames == 0
+            and self._outbox.peek() is None
+        )
 
     @property
     def connected(self) -> bool:
@@ -129,6 +135,7 @@ class Sender:
 
     def stored(self, frames: list[SignedFrame]) -> None:
         """`frames` have reached the disk: they may be sent."""
+        self._stored += len(frames)
         self._outbox.stored(frames)
         self._pump()
 

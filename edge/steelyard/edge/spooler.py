@@ -76,6 +76,8 @@ class Spooler:
         self._stopping = False
         self._full: str | None = None
         self._unreadable = False
+        self.appended = 0
+        """How many frames were given to `append`, stored or not."""
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
 
     @property
@@ -95,6 +97,7 @@ class Spooler:
     def append(self, frames: list[SignedFrame]) -> None:
         """Store `frames`, after those given before."""
         with self._wake:
+            self.appended += len(frames)
             self._work.append.extend(frames)
             self._wake.notify()
 
