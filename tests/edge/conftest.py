@@ -1,41 +1,35 @@
 """What the edge's tests share: profiles, a scripted Modbus server, a consumer that gives receipts, a configuration."""
 
 import asyncio
-import socket
+import functools
 import struct
 import threading
-import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+import steered_loop
+from servers.ports import free_port
+from waiting import PATIENCE_S, until
 
 from steelyard.broker_config.client import BrokerClient, BrokerSettings
+from steelyard.contracts.clock import Clock
 from steelyard.contracts.cose import sign1, verify1
-from steelyard.contracts.frame import decode_frame
+from steelyard.contracts.frame import ClockStatus, Frame, decode_frame
 from steelyard.contracts.keys import SigningKey
 from steelyard.contracts.profile import parse_profile
 from steelyard.contracts.receipt import Receipt, encode_receipt
 from steelyard.contracts.status import decode_status
 from steelyard.contracts.topics import SUBSCRIBE_FRAMES, SUBSCRIBE_STATUS, receipt_topic
-from steelyard.edge.agent import run_edge
+from steelyard.edge.agent import Agent, run_edge
+from steelyard.edge.instrument import SharedLine
+from steelyard.edge.settings import InstrumentConfig, InstrumentSettings, load_config, load_instrument
+from steelyard.edge.window import WindowLimits
 
 GATEWAY_KEY = SigningKey.from_seed(b"\x01" * 32)
 INGEST_KEY = SigningKey.from_seed(b"\x02" * 32)
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    """Return as soon as `condition` holds; fail after `seconds`."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
-
-
-@pytest.fixture(name="wait_until")
-def _wait_until() -> Callable[..., None]:
-    return wait_until
 
 
 def profile_text(
@@ -65,8 +59,8 @@ def make_profile() -> Callable[..., object]:
     return lambda *arguments, **named: parse_profile(profile_text(*arguments, **named), "made.toml")
 
 
-Step = bytes | float | None
-"""Bytes to send, seconds to wait, None: close."""
+Step = bytes | Callable[[], object] | None
+"""Bytes to send, something to do (wait for an event, say, or let time pass), None: close."""
 
 
 def exact_reply(request: bytes, values: Callable[[int, int], int]) -> bytes:
@@ -88,22 +82,20 @@ class ScriptedServer:
         self.requests: list[bytes] = []
         self.connections = 0
         self.host = "127.0.0.1"
-        with socket.socket() as free:
-            free.bind((self.host, 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self._thread: threading.Thread | None = None
 
     def start(self) -> "ScriptedServer":
         ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), daemon=True)
         self._thread.start()
-        assert ready.wait(5)
+        assert ready.wait(PATIENCE_S)
         return self
 
     def stop(self) -> None:
         if self._thread is not None:
             self._loop.call_soon_threadsafe(self._end.set)
-            self._thread.join(5)
+            self._thread.join(PATIENCE_S)
             self._thread = None
 
     async def _serve(self, ready: threading.Event) -> None:
@@ -135,7 +127,7 @@ class ScriptedServer:
                         writer.write(step)
                         await writer.drain()
                     else:
-                        await asyncio.sleep(step)
+                        step()
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
@@ -178,6 +170,8 @@ class Consumer:
 
     def __post_init__(self) -> None:
         self.upto: dict[str, int] = {}
+        self._decoded: dict[tuple[str, int], Frame] = {}
+        self._unsent: deque[bytes] = deque()
         self.come()
 
     def come(self) -> None:
@@ -186,6 +180,7 @@ class Consumer:
             BrokerSettings(client_id=self.client_id, port=self.port, reconnect_max_s=1),
             on_message=self._take,
             on_connect=self._subscribe,
+            on_published=self._publish_unsent,
             clean_start=False,
             session_expiry_s=3600,
         )
@@ -206,6 +201,7 @@ class Consumer:
         frame = decode_frame(verify1(message.payload, GATEWAY_KEY.public))
         number = (frame.boot, frame.seq)
         self.order.append(number)
+        self._decoded.setdefault(number, frame)
         if self.frames.setdefault(number, message.payload) != message.payload:
             self.altered.append(number)
         last = self.upto.get(frame.boot, 0)
@@ -238,11 +234,17 @@ class Consumer:
         receipt = Receipt(
             gateway=gateway, boot=boot, contiguous_upto=upto, ledger_size=upto, root="0" * 64, beyond=beyond
         )
-        self.client.publish(receipt_topic("org", "gw"), sign1(encode_receipt(receipt), key or self.key))
+        self._unsent.append(sign1(encode_receipt(receipt), key or self.key))
+        self._publish_unsent()
 
-    def decoded(self) -> list[object]:
+    def _publish_unsent(self, *_: object) -> None:
+        """What the connection had no room for goes out with the next acknowledgement."""
+        while self._unsent and self.client.publish(receipt_topic("org", "gw"), self._unsent[0]) is not None:
+            self._unsent.popleft()
+
+    def decoded(self) -> list[Frame]:
         """The frames in the order of boot and number."""
-        return [decode_frame(verify1(self.frames[number], GATEWAY_KEY.public)) for number in sorted(self.frames)]
+        return [self._decoded[number] for number in sorted(self.frames)]
 
     def readings(self) -> list[tuple[str, str, float | None, int]]:
         """(instrument, channel, value, status) of all frames."""
@@ -274,7 +276,7 @@ def consumer_factory() -> Iterator[Callable[..., Consumer]]:
 
     def start(port: int, **named: object) -> Consumer:
         consumers.append(Consumer(port, **named))
-        wait_until(lambda: consumers[-1].client.connected)
+        until(lambda: consumers[-1].client.connected, "the consumer is connected")
         return consumers[-1]
 
     yield start
@@ -286,10 +288,13 @@ def config_text(
     *,
     broker_port: int,
     instruments: Iterable[tuple[str, str, int]],
-    poll: str = "period_s = 0.05\ntimeout_s = 0.3\n",
+    poll: str = "period_s = 0.02\ntimeout_s = 60.0\n",
     spool: str = "",
 ) -> str:
-    """A gateway's configuration; `instruments` of (id, profile, port)."""
+    """A gateway's configuration; `instruments` of (id, profile, port).
+
+    A reply may take as long as a busy machine likes, unless `poll` says otherwise.
+    """
     head = (
         '[gateway]\norganization = "org"\nid = "gw"\nkey = "gateway.pem"\n'
         f'ingest_key = "{INGEST_KEY.public.text}"\n'
@@ -321,12 +326,15 @@ def gateway_directory(tmp_path: Path) -> Callable[..., Path]:
 class RunningGateway:
     """`run_edge` in a thread."""
 
-    def __init__(self, path: Path, **named: object) -> None:
+    def __init__(self, path: Path, patience: pytest.MonkeyPatch, **named: object) -> None:
+        self._patience = patience
         self._stop = threading.Event()
+        self.agent: Agent | None = None
         self.statistics: object = None
         self.error: BaseException | None = None
 
         def run() -> None:
+            known_as.gateway = self
             try:
                 self.statistics = run_edge(path, self._stop, **named)
             except BaseException as error:  # noqa: BLE001 - handed to the test
@@ -335,26 +343,134 @@ class RunningGateway:
         self._thread = threading.Thread(target=run, daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
+    def stop(self, *, farewell_s: float = PATIENCE_S) -> None:
+        """End it in good order: when everything has its receipt, or after `farewell_s`."""
+        self._patience.setattr("steelyard.edge.agent.FAREWELL_S", farewell_s)
         self._stop.set()
-        self._thread.join(20)
+        self._thread.join(2 * PATIENCE_S)
         assert not self._thread.is_alive(), "the gateway did not end"
         if self.error is not None:
             raise self.error
 
 
+known_as = threading.local()
+"""In a gateway's thread: the `RunningGateway`, which wants to know its agent."""
+
+
+class KnownAgent(Agent):
+    """The agent as it is, with the test knowing it."""
+
+    def __init__(self, *arguments: object, **named: object) -> None:
+        super().__init__(*arguments, **named)
+        known_as.gateway.agent = self
+
+
 @pytest.fixture
-def start_gateway() -> Iterator[Callable[..., RunningGateway]]:
-    """Starts a gateway: ``start_gateway(config_path)``; ended after the test."""
+def resend_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """After how many seconds without a receipt gateways started from now on send again: ``resend_after(1)``."""
+
+    def choose(seconds: float) -> None:
+        limits = functools.partial(WindowLimits, resend_after_ns=int(seconds * 1e9))
+        monkeypatch.setattr("steelyard.edge.sender.WindowLimits", limits)
+
+    return choose
+
+
+@pytest.fixture
+def start_gateway(
+    monkeypatch: pytest.MonkeyPatch, resend_after: Callable[[float], None]
+) -> Iterator[Callable[..., RunningGateway]]:
+    """Starts a gateway: ``start_gateway(config_path)``; ended after the test.
+
+    It waits for receipts as long as a busy machine likes; a test in which they are missing says `resend_after`.
+    """
     gateways: list[RunningGateway] = []
+    monkeypatch.setattr("steelyard.edge.agent.Agent", KnownAgent)
+    resend_after(PATIENCE_S)
 
     def start(path: Path, **named: object) -> RunningGateway:
-        gateways.append(RunningGateway(path, **named))
+        gateways.append(RunningGateway(path, monkeypatch, **named))
         return gateways[-1]
 
     yield start
     for gateway in gateways:
-        gateway.stop()
+        gateway.stop(farewell_s=0.0)
+
+
+class LoopClock:
+    """The wall clock of a steered loop: right, and as slow as that."""
+
+    status = ClockStatus(state="synced", error_ms=1.0)
+
+    def __init__(self, loop: steered_loop.SteeredLoop) -> None:
+        self._loop = loop
+
+    def now_ns(self) -> int:
+        return 1_790_000_000_000_000_000 + self._loop.time_ns()
+
+
+@pytest.fixture
+def live(resend_after: Callable[[float], None]) -> Callable[..., Agent]:
+    """A gateway's life of so many seconds, as on a machine that is never late: ``live(config_path, 2.0)``.
+
+    No time passes while an instrument has not answered, or a frame has no receipt. ``then=[function, …]``: each is
+    called and followed by as many seconds again. ``silent=server``: nobody waits for the answers of this one.
+    ``clock=function``: the gateway's clock, made of the true one.
+    """
+
+    def run(
+        path: Path,
+        seconds: float,
+        *,
+        then: Iterable[Callable[[], object]] = (),
+        silent: ScriptedServer | None = None,
+        clock: Callable[[Clock], Clock] = lambda true: true,
+    ) -> Agent:
+        resend_after(PATIENCE_S)
+
+        async def main(loop: steered_loop.SteeredLoop) -> Agent:
+            true = LoopClock(loop)
+            agent = Agent(
+                load_config(path), clock=clock(true), wall=true, monotonic_ns=loop.time_ns, randomness=b"test"
+            )
+
+            def busy(line: SharedLine) -> bool:
+                in_vain = silent is not None and line.line.port == silent.port and line.line._guard is not None
+                return line.turn.locked() and not (in_vain and line.line._guard._expected is not None)
+
+            def quiet() -> bool:
+                return agent._sender.idle and not any(busy(line) for line in agent._lines)
+
+            stop = asyncio.Event()
+            task = asyncio.create_task(agent.run(stop))
+            await loop.live(seconds, quiet)
+            for step in then:
+                step()
+                await loop.live(seconds, quiet)
+            stop.set()
+            while not task.done():
+                await loop.live(0.05, lambda: quiet() or not agent._sender.connected)
+            await task
+            return agent
+
+        return steered_loop.run(main)
+
+    return run
+
+
+@pytest.fixture
+def impatient_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Gives an instrument a short timeout of its own, the others keep theirs: ``impatient_with("silent")``."""
+
+    def give(instrument: str) -> None:
+        def load(table: InstrumentSettings, *arguments: object) -> InstrumentConfig:
+            config = load_instrument(table, *arguments)
+            return replace(config, timeout_s=0.1) if table.id == instrument else config
+
+        monkeypatch.setattr("steelyard.edge.settings.load_instrument", load)
+        monkeypatch.setattr("steelyard.edge.check.load_instrument", load)
+
+    return give
 
 
 @pytest.fixture

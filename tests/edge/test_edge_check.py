@@ -4,13 +4,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from waiting import PATIENCE_S, until
 
-from steelyard.edge.check import Finding, check
+from steelyard.edge.check import Finding
+from steelyard.edge.check import check as impatient_check
 
 
 @pytest.fixture
 def instrument(scripted_server: Callable[..., object], exact_reply: Callable[..., bytes]) -> object:
     return scripted_server(lambda r: [exact_reply(r, lambda _unit, register: 100 + register)])
+
+
+def check(path: Path, *, broker_wait_s: float = PATIENCE_S) -> list[Finding]:
+    """A broker that is there may take its time."""
+    return impatient_check(path, broker_wait_s=broker_wait_s)
 
 
 def by_subject(findings: list[Finding]) -> dict[str, Finding]:
@@ -52,8 +59,10 @@ def test_everything_that_is_wrong_is_found_at_once(
     instrument: object,
     exact_reply: Callable[..., bytes],
     free_port: Callable[[], int],
+    impatient_with: Callable[[str], None],
     tmp_path: Path,
 ) -> None:
+    impatient_with("silent")
     stranger = scripted_server(lambda r: [exact_reply(r, lambda *_: 65_000)])
     silent = scripted_server(lambda _: [])
     refusing = scripted_server(lambda r: [r[:4] + b"\x00\x03\x01\x84\x02"])
@@ -123,13 +132,12 @@ def test_a_running_gateway_is_not_thrown_off_the_broker(
     gateway_directory: Callable[..., Path],
     start_gateway: Callable[..., object],
     consumer_factory: Callable[..., object],
-    wait_until: Callable[..., None],
 ) -> None:
     consumer = consumer_factory(mosquitto.port)
     path = gateway_directory(broker_port=mosquitto.port, instruments=[("i1", "made.toml", instrument.port)])
     start_gateway(path)
-    wait_until(lambda: len(consumer.frames) > 3)
+    until(lambda: len(consumer.frames) > 3, "frames")
     assert by_subject(check(path))["broker"].ok
     known = len(consumer.frames)
-    wait_until(lambda: len(consumer.frames) > known + 5)
+    until(lambda: len(consumer.frames) > known + 5, "more frames")
     assert [status.state for status in consumer.statuses] == ["online"] * len(consumer.statuses)

@@ -1,23 +1,28 @@
 """S4 over TCP: a hostile instrument never gets a value into the system, and the next honest reply is the right one."""
 
 import asyncio
+import functools
 import itertools
 import struct
+import threading
 from collections.abc import Callable, Iterable
 
 import pytest
+import steered_loop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis_profile import FIXTURE_SHARED_BY_EXAMPLES, examples
 from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
+from waiting import PATIENCE_S, until
 
 from steelyard.contracts.profile import ChannelProfile
 from steelyard.edge.errors import DeviceException, MalformedReply, NoReply, NotConnected, ReadError
 from steelyard.edge.modbus import ModbusLine
 from steelyard.edge.planner import ReadRequest
 
-TIMEOUT_S = 0.15
+TIMEOUT_S = 10.0
+"""Of steered time: none passes but by `Waiting`, so that no machine is too slow for the honest reply."""
 HONEST = b"\x12\x34\x56\x78"
 FORGED = b"\xde\xad\xbe\xef"
 
@@ -26,7 +31,26 @@ CHANNEL = ChannelProfile(
 )
 REQUEST = ReadRequest(function=4, register=0, count=2, channels=(CHANNEL,))
 
-Steps = Iterable[bytes | float | None]
+Step = bytes | Callable[[], object] | None
+Steps = Iterable[Step]
+
+
+class Waiting:
+    """Steps of a server that lets its client wait."""
+
+    def __init__(self) -> None:
+        self.loop: steered_loop.SteeredLoop | None = None
+        """The client's."""
+        self.given_up = threading.Event()
+
+    def a_tenth(self) -> None:
+        """A tenth of the timeout passes."""
+        self.loop.pass_time(TIMEOUT_S / 10)
+
+    def too_long(self) -> None:
+        """More than the timeout passes, and the client gives up."""
+        self.loop.pass_time(2 * TIMEOUT_S)
+        assert self.given_up.wait(PATIENCE_S), "the client waits for ever"
 
 
 def frame(
@@ -60,7 +84,7 @@ def tid(request: bytes) -> int:
     return int.from_bytes(request[:2], "big")
 
 
-HOSTILE: dict[str, Callable[[bytes], Steps]] = {
+AT_ONCE: dict[str, Callable[[bytes], Steps]] = {
     "too few registers": lambda r: [frame(r, b"\xde\xad")],
     "too many registers": lambda r: [frame(r, FORGED + b"\x00\x01")],
     "no registers": lambda r: [frame(r, b"")],
@@ -83,18 +107,24 @@ HOSTILE: dict[str, Callable[[bytes], Steps]] = {
     "one byte behind": lambda r: [frame(r) + b"\x00"],
     "one byte before": lambda r: [b"\x00" + frame(r)],
     "the request sent back": lambda r: [r],
-    "drip, too slow": lambda r: itertools.chain.from_iterable((frame(r)[i : i + 1], 0.03) for i in range(13)),
-    "cut short": lambda r: [frame(r)[:-1]],
     "cut short and closed": lambda r: [frame(r)[:-1], None],
     "closed at once": lambda _: [None],
-    "nothing at all": lambda _: [],
-    "late": lambda r: [2 * TIMEOUT_S, frame(r)],
     "flood": lambda r: [b"\xff" * 100_000],
-    "flood, then the reply": lambda r: [b"\x00" * 4096, 0.02, frame(r)],
+    "flood, then the reply": lambda r: [b"\x00" * 4096, frame(r)],
     "text": lambda _: [b"HTTP/1.1 400 Bad Request\r\n\r\n"],
     "exception with a tail": lambda r: [frame(r, b"", function=0x84, length=3, byte_count=2) + b"\x00"],
     "exception of another function": lambda r: [frame(r, b"", function=0x83, length=3, byte_count=2)],
 }
+"""What the client sees at once."""
+IN_TIME: dict[str, Callable[[bytes, Waiting], Steps]] = {
+    "drip, too slow": lambda r, wait: itertools.chain.from_iterable(
+        (frame(r)[i : i + 1], wait.a_tenth) for i in range(13)
+    ),
+    "cut short": lambda r, wait: [frame(r)[:-1], wait.too_long],
+    "nothing at all": lambda _, wait: [wait.too_long],
+    "late": lambda r, wait: [wait.too_long, frame(r)],
+}
+"""What it sees when its patience ends."""
 
 
 async def read_once(line: ModbusLine) -> bytes:
@@ -103,58 +133,72 @@ async def read_once(line: ModbusLine) -> bytes:
     return await line.read(1, REQUEST)
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", [*AT_ONCE, *IN_TIME])
 def test_s4_a_malformed_reply_never_becomes_a_value(name: str, scripted_server: Callable[..., object]) -> None:
     """Hostile and honest in turn: never the forged value, and the honest one each time it is sent."""
-    turn = itertools.count()
+    turn, wait = itertools.count(), Waiting()
+    hostile = AT_ONCE.get(name) or functools.partial(lambda forge, request: forge(request, wait), IN_TIME[name])
 
     def respond(request: bytes) -> Steps:
-        return HOSTILE[name](request) if next(turn) % 2 == 0 else [frame(request, HONEST)]
+        return hostile(request) if next(turn) % 2 == 0 else [frame(request, HONEST)]
 
     server = scripted_server(respond)
 
-    async def talk() -> None:
+    async def talk(loop: steered_loop.SteeredLoop) -> None:
+        wait.loop = loop
         line = ModbusLine("127.0.0.1", server.port, TIMEOUT_S)
         for _ in range(3):
+            wait.given_up.clear()
             with pytest.raises((MalformedReply, NoReply)):
                 await read_once(line)
-            assert not line.is_open, "what is still under way must find no one"
+            wait.given_up.set()
+            assert not line.is_open, "what is still under way must meet a closed socket"
             assert await read_once(line) == HONEST
-            await asyncio.sleep(0.01)
         line.close()
 
-    asyncio.run(talk())
+    steered_loop.run(talk)
     assert len(server.requests) == 6, "nothing is asked twice"
 
 
 def test_s4_a_reply_in_small_pieces_within_the_time_is_a_reply(scripted_server: Callable[..., object]) -> None:
+    wait = Waiting()
+
     def drip(request: bytes) -> Steps:
-        return itertools.chain.from_iterable((frame(request, HONEST)[i : i + 1], 0.002) for i in range(13))
+        reply = frame(request, HONEST)
+        return [wait.a_tenth, *(step for i in range(8) for step in (reply[i : i + 1], wait.a_tenth)), reply[8:]]
 
     server = scripted_server(drip)
 
-    async def talk() -> None:
-        line = ModbusLine("127.0.0.1", server.port, 1.0)
+    async def talk(loop: steered_loop.SteeredLoop) -> None:
+        wait.loop = loop
+        line = ModbusLine("127.0.0.1", server.port, TIMEOUT_S)
         assert await read_once(line) == HONEST
         line.close()
 
-    asyncio.run(talk())
+    steered_loop.run(talk)
+
+
+async def closed(line: ModbusLine) -> None:
+    await asyncio.to_thread(until, lambda: not line.is_open, "the line is closed")
 
 
 def test_s4_bytes_that_nobody_asked_for_close_the_line(scripted_server: Callable[..., object]) -> None:
     """A second frame that comes after the first was taken could be believed to answer the next request."""
+    taken = threading.Event()
 
     def respond(request: bytes) -> Steps:
-        return [frame(request, HONEST), 0.02, frame(request, FORGED, transaction=tid(request) + 1)]
+        wait = functools.partial(taken.wait, PATIENCE_S)
+        return [frame(request, HONEST), wait, frame(request, FORGED, transaction=tid(request) + 1)]
 
     server = scripted_server(respond)
 
     async def talk() -> None:
-        line = ModbusLine("127.0.0.1", server.port, TIMEOUT_S)
+        line = ModbusLine("127.0.0.1", server.port, PATIENCE_S)
         for _ in range(3):
+            taken.clear()
             assert await read_once(line) == HONEST
-            await asyncio.sleep(0.06)
-            assert not line.is_open
+            taken.set()
+            await closed(line)
         line.close()
 
     asyncio.run(talk())
@@ -166,9 +210,9 @@ def test_s4_a_greeting_is_no_reply(scripted_server: Callable[..., object]) -> No
     server.greeting = frame(struct.pack(">HHHBBHH", 1, 0, 6, 1, 4, 0, 2))
 
     async def talk() -> None:
-        line = ModbusLine("127.0.0.1", server.port, TIMEOUT_S)
+        line = ModbusLine("127.0.0.1", server.port, PATIENCE_S)
         await line.open()
-        await asyncio.sleep(0.05)
+        await closed(line)
         with pytest.raises(NotConnected):
             await line.read(1, REQUEST)
         line.close()
@@ -180,7 +224,7 @@ def test_an_exception_response_leaves_the_line_open(scripted_server: Callable[..
     server = scripted_server(lambda r: [frame(r, b"", function=0x84, length=3, byte_count=2)])
 
     async def talk() -> None:
-        line = ModbusLine("127.0.0.1", server.port, TIMEOUT_S)
+        line = ModbusLine("127.0.0.1", server.port, PATIENCE_S)
         for _ in range(3):
             with pytest.raises(DeviceException) as caught:
                 await read_once(line)
@@ -196,10 +240,10 @@ def test_a_cancelled_read_closes_the_line(scripted_server: Callable[..., object]
     server = scripted_server(lambda _: [])
 
     async def talk() -> None:
-        line = ModbusLine("127.0.0.1", server.port, 5.0)
+        line = ModbusLine("127.0.0.1", server.port, PATIENCE_S)
         await line.open()
         task = asyncio.create_task(line.read(1, REQUEST))
-        await asyncio.sleep(0.02)
+        await asyncio.to_thread(until, lambda: server.requests, "the request is under way")
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -211,7 +255,7 @@ def test_a_cancelled_read_closes_the_line(scripted_server: Callable[..., object]
 def test_nobody_there_is_not_connected() -> None:
     async def talk() -> None:
         with pytest.raises(NotConnected, match=r"127\.0\.0\.1:1"):
-            await ModbusLine("127.0.0.1", 1, TIMEOUT_S).open()
+            await ModbusLine("127.0.0.1", 1, PATIENCE_S).open()
 
     asyncio.run(talk())
 
@@ -256,7 +300,7 @@ def test_s4_no_generated_reply_but_an_exact_one_gives_a_value(
     server = scripted_server(respond)
 
     async def talk() -> list[bytes | None]:
-        line = ModbusLine("127.0.0.1", server.port, 1.0)
+        line = ModbusLine("127.0.0.1", server.port, PATIENCE_S)
         results: list[bytes | None] = []
         for _ in spoils:
             line.close()
@@ -277,8 +321,8 @@ def test_s4_control_the_bare_library_takes_forged_replies(scripted_server: Calla
     """What the guard is for: without it, pymodbus makes values of several of these replies."""
 
     async def ask(name: str) -> list[int] | None:
-        server = scripted_server(HOSTILE[name])
-        client = AsyncModbusTcpClient("127.0.0.1", port=server.port, timeout=TIMEOUT_S, retries=0, reconnect_delay=0)
+        server = scripted_server(AT_ONCE[name])
+        client = AsyncModbusTcpClient("127.0.0.1", port=server.port, timeout=PATIENCE_S, retries=0, reconnect_delay=0)
         await client.connect()
         transport = client.ctx.transport
         try:

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import struct
-import time
 from collections.abc import Callable
 
 import pytest
+import steered_loop
+from waiting import PATIENCE_S
 
 from steelyard.contracts.frame import Block, ClockStatus
 from steelyard.contracts.reading import Quality
@@ -19,18 +20,26 @@ from steelyard.edge.statistics import PollStatistics
 MS = 1_000_000
 
 
-class TickingClock:
+class HandClock:
+    """Wall clock and monotonic clock in one, which only the test sets."""
+
     def __init__(self, state: str = "synced") -> None:
         self.status = ClockStatus(state=state)
+        self.monotonic = 10**15
+        self.ahead = 1_790_000_000_000_000_000
 
     def now_ns(self) -> int:
-        return time.time_ns()
+        return self.monotonic + self.ahead
 
-    def to_wall_ns(self, t_ns: int) -> int:
-        return t_ns
+    def monotonic_ns(self) -> int:
+        return self.monotonic
+
+    def goes_on(self, by_ns: int) -> None:
+        self.monotonic += by_ns
 
 
-def polled(profile: object, port: int, clock: TickingClock | None = None, timeout_s: float = 0.2) -> PolledInstrument:
+def polled(profile: object, port: int, clock: HandClock | None = None) -> PolledInstrument:
+    clock = clock or HandClock()
     config = InstrumentConfig(
         id="i1",
         profile=profile,
@@ -39,10 +48,10 @@ def polled(profile: object, port: int, clock: TickingClock | None = None, timeou
         port=port,
         unit=1,
         period_s=1.0,
-        timeout_s=timeout_s,
+        timeout_s=PATIENCE_S,
     )
-    line = SharedLine(ModbusLine("127.0.0.1", port, timeout_s), time.monotonic_ns)
-    return PolledInstrument(config, line, clock=clock or TickingClock(), monotonic_ns=time.monotonic_ns)
+    line = SharedLine(ModbusLine("127.0.0.1", port, PATIENCE_S), clock.monotonic_ns)
+    return PolledInstrument(config, line, clock=clock, monotonic_ns=clock.monotonic_ns)
 
 
 def columns(block: Block) -> dict[str, tuple[float | None, int]]:
@@ -52,11 +61,29 @@ def columns(block: Block) -> dict[str, tuple[float | None, int]]:
     }
 
 
-def run(*steps: Callable[[], object]) -> list[object]:
-    async def each() -> list[object]:
-        return [await step() for step in steps]
+async def poll_once(profile: object, port: int, clock: HandClock | None = None) -> Block:
+    instrument = polled(profile, port, clock)
+    try:
+        return await instrument.poll()
+    finally:
+        instrument._line.line.close()
 
-    return asyncio.run(each())
+
+class Silence:
+    """Polls once in steered time; a server's step `silence` lets the patience of its client end."""
+
+    def __init__(self) -> None:
+        self._loop: steered_loop.SteeredLoop | None = None
+
+    def silence(self) -> None:
+        self._loop.pass_time(PATIENCE_S)
+
+    def poll_once(self, profile: object, port: int) -> Block:
+        async def poll(loop: steered_loop.SteeredLoop) -> Block:
+            self._loop = loop
+            return await poll_once(profile, port)
+
+        return steered_loop.run(poll)
 
 
 TWO_REQUESTS = [("a", 0, "uint16"), ("b", 1, "int16"), ("far", 100, "uint16")]
@@ -71,49 +98,36 @@ def two_requests(make_profile: Callable[..., object]) -> object:
 def test_a_block_has_every_value_its_time_and_its_span(
     two_requests: object, scripted_server: Callable[..., object], exact_reply: Callable[..., bytes]
 ) -> None:
-    server = scripted_server(lambda r: [0.03, exact_reply(r, lambda _unit, register: register + 7)])
+    clock = HandClock()
+    before = clock.now_ns()
 
-    async def poll() -> tuple[Block, int, int]:
-        instrument = polled(two_requests, server.port)
-        before = time.time_ns()
-        block = await instrument.poll()
-        after = time.time_ns()
-        instrument._line.line.close()
-        return block, before, after
+    def respond(request: bytes) -> list[bytes]:
+        clock.goes_on(30 * MS)
+        return [exact_reply(request, lambda _unit, register: register + 7)]
 
-    block, before, after = asyncio.run(poll())
+    server = scripted_server(respond)
+    block = asyncio.run(poll_once(two_requests, server.port, clock))
     assert columns(block) == {"a": (7.0, 0), "b": (8.0, 0), "far": (107.0, 0)}
-    assert 60_000 <= block.span_us[0] <= (after - before) / 1000
-    assert abs(block.t[0] - (before + after) // 2) < 25 * MS
+    assert block.span_us == (60_000,)
+    assert block.t == (before + 30 * MS,)
 
 
 @pytest.mark.parametrize("step_s", [-3600, 3600, 10 * 31_557_600])
 def test_c1_a_clock_that_is_stepped_during_a_poll_gives_a_time_that_it_has_shown(
     step_s: int, two_requests: object, scripted_server: Callable[..., object], exact_reply: Callable[..., bytes]
 ) -> None:
-    class SteppedClock(TickingClock):
-        step_ns = 0
+    clock = HandClock()
+    ahead = clock.ahead + step_s * 1000 * MS
 
-        def now_ns(self) -> int:
-            return time.time_ns() + self.step_ns
-
-    clock = SteppedClock()
-
-    def respond(request: bytes) -> list[object]:
-        clock.step_ns = step_s * 1000 * MS
-        return [0.03, exact_reply(request, lambda *_: 1)]
+    def respond(request: bytes) -> list[bytes]:
+        clock.ahead = ahead
+        clock.goes_on(30 * MS)
+        return [exact_reply(request, lambda *_: 1)]
 
     server = scripted_server(respond)
-
-    async def poll() -> Block:
-        instrument = polled(two_requests, server.port, clock)
-        block = await instrument.poll()
-        instrument._line.line.close()
-        return block
-
-    block = asyncio.run(poll())
-    assert abs(block.t[0] - clock.now_ns()) < 500 * MS, "by the clock as it is after the step, not half-way"
-    assert 60_000 <= block.span_us[0] < 500_000
+    block = asyncio.run(poll_once(two_requests, server.port, clock))
+    assert block.t == (clock.now_ns() - 30 * MS,), "by the clock as it is after the step, not half-way"
+    assert block.span_us == (60_000,)
 
 
 def test_an_exception_concerns_its_own_request(
@@ -130,30 +144,23 @@ def test_an_exception_concerns_its_own_request(
     assert columns(instrument_block) == {"a": refused, "b": refused, "far": (5.0, 0)}
 
 
-async def poll_once(profile: object, port: int, **named: object) -> Block:
-    instrument = polled(profile, port, **named)
-    try:
-        return await instrument.poll()
-    finally:
-        instrument._line.line.close()
-
-
 @pytest.mark.parametrize(
     ("respond", "quality"),
     [
-        (lambda _: [], Quality.NO_REPLY),
-        (lambda _: [None], Quality.NO_REPLY),
-        (lambda r: [r], Quality.MALFORMED_REPLY),
+        (lambda _, silence: [silence], Quality.NO_REPLY),
+        (lambda *_: [None], Quality.NO_REPLY),
+        (lambda request, _: [request], Quality.MALFORMED_REPLY),
     ],
 )
 def test_without_a_right_reply_there_are_no_values_and_no_second_request(
-    respond: Callable[[bytes], object],
+    respond: Callable[..., object],
     quality: Quality,
     two_requests: object,
     scripted_server: Callable[..., object],
 ) -> None:
-    server = scripted_server(respond)
-    block = asyncio.run(poll_once(two_requests, server.port))
+    time = Silence()
+    server = scripted_server(lambda request: respond(request, time.silence))
+    block = time.poll_once(two_requests, server.port)
     assert columns(block) == dict.fromkeys(("a", "b", "far"), (None, quality))
     assert len(server.requests) == 1
 
@@ -161,8 +168,14 @@ def test_without_a_right_reply_there_are_no_values_and_no_second_request(
 def test_values_read_before_the_trouble_are_kept(
     two_requests: object, scripted_server: Callable[..., object], exact_reply: Callable[..., bytes]
 ) -> None:
-    server = scripted_server(lambda r: [exact_reply(r, lambda *_: 5)] if struct.unpack(">H", r[8:10])[0] == 0 else [])
-    block = asyncio.run(poll_once(two_requests, server.port))
+    time = Silence()
+
+    def respond(request: bytes) -> list[object]:
+        first = struct.unpack(">H", request[8:10])[0] == 0
+        return [exact_reply(request, lambda *_: 5) if first else time.silence]
+
+    server = scripted_server(respond)
+    block = time.poll_once(two_requests, server.port)
     assert columns(block) == {"a": (5.0, 0), "b": (5.0, 0), "far": (None, Quality.NO_REPLY)}
 
 
@@ -176,9 +189,9 @@ def test_an_unsynced_clock_marks_good_values_only(
 ) -> None:
     server = scripted_server(lambda r: [exact_reply(r, lambda *_: 5)])
     profile = make_profile([("a", 0, "uint16")])
-    block = asyncio.run(poll_once(profile, server.port, clock=TickingClock("unsynced")))
+    block = asyncio.run(poll_once(profile, server.port, clock=HandClock("unsynced")))
     assert columns(block) == {"a": (5.0, Quality.CLOCK_UNSYNCED)}
-    block = asyncio.run(poll_once(profile, 1, clock=TickingClock("unsynced")))
+    block = asyncio.run(poll_once(profile, 1, clock=HandClock("unsynced")))
     assert columns(block) == {"a": (None, Quality.NOT_CONNECTED)}
 
 
@@ -192,7 +205,8 @@ def test_going_away_and_coming_back_are_one_line_each(
     caplog.set_level(logging.INFO, logger="steelyard")
 
     async def talk() -> list[int]:
-        instrument = polled(make_profile([("a", 0, "uint16")]), server.port)
+        clock = HandClock()
+        instrument = polled(make_profile([("a", 0, "uint16")]), server.port, clock)
         seen = []
         for turn in range(60):
             if turn == 3:
@@ -200,7 +214,7 @@ def test_going_away_and_coming_back_are_one_line_each(
             if turn == 20:
                 server.start()
             seen.append((await instrument.poll()).status[0][0])
-            await asyncio.sleep(0.02)
+            clock.goes_on(20 * MS)
         instrument._line.line.close()
         return seen
 
@@ -217,21 +231,30 @@ def test_going_away_and_coming_back_are_one_line_each(
 def test_a_silent_instrument_is_left_alone_for_longer_and_longer(
     make_profile: Callable[..., object], scripted_server: Callable[..., object]
 ) -> None:
-    server = scripted_server(lambda _: [])
+    """A second with a poll every 5 ms; each question costs another 20."""
+    clock = HandClock()
 
-    async def talk() -> int:
-        instrument = polled(make_profile([("a", 0, "uint16")]), server.port, timeout_s=0.02)
+    def respond(_: bytes) -> list[object]:
+        clock.goes_on(20 * MS)
+        return [lambda: loops[0].pass_time(PATIENCE_S)]
+
+    server = scripted_server(respond)
+    loops: list[steered_loop.SteeredLoop] = []
+
+    async def talk(loop: steered_loop.SteeredLoop) -> int:
+        loops.append(loop)
+        instrument = polled(make_profile([("a", 0, "uint16")]), server.port, clock)
         polls = 0
-        end = time.monotonic() + 1.0
-        while time.monotonic() < end:
+        end = clock.monotonic + 1000 * MS
+        while clock.monotonic < end:
             assert (await instrument.poll()).values == ((None,),)
             polls += 1
-            await asyncio.sleep(0.005)
+            clock.goes_on(5 * MS)
         instrument._line.line.close()
         return polls
 
-    polls = asyncio.run(talk())
-    assert polls > 50, "polls are answered at once while it is left alone"
+    polls = steered_loop.run(talk)
+    assert polls > 150, "polls are answered at once while it is left alone"
     assert len(server.requests) <= 7
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from pymodbus.datastore import ModbusDeviceContext, ModbusSequentialDataBlock, ModbusServerContext
 from pymodbus.server import ModbusTcpServer
+from waiting import PATIENCE_S
 
 from steelyard.contracts.profile import parse_profile
 from steelyard.contracts.profiles import builtin
@@ -35,17 +36,17 @@ def foreign_server(free_port: Callable[[], int]) -> Iterator[int]:
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
-    assert ready.wait(5)
+    assert ready.wait(PATIENCE_S)
     yield port
     end.set()
-    thread.join(5)
+    thread.join(PATIENCE_S)
 
 
 def test_an_sdm630_served_by_pymodbus_is_read_whole(foreign_server: int) -> None:
     profile = parse_profile(builtin("sdm630").read_text("utf-8"), "sdm630.toml")
 
     async def read() -> dict[str, float | None]:
-        line = ModbusLine("127.0.0.1", foreign_server, 1.0)
+        line = ModbusLine("127.0.0.1", foreign_server, PATIENCE_S)
         await line.open()
         values: dict[str, float | None] = {}
         for request in plan(profile.channels, profile.limits):
@@ -60,7 +61,7 @@ def test_an_sdm630_served_by_pymodbus_is_read_whole(foreign_server: int) -> None
 @pytest.mark.parametrize("function", [3, 4])
 def test_both_functions_and_the_largest_read_work(foreign_server: int, function: int) -> None:
     async def read() -> bytes:
-        line = ModbusLine("127.0.0.1", foreign_server, 1.0)
+        line = ModbusLine("127.0.0.1", foreign_server, PATIENCE_S)
         await line.open()
         registers = await line.read(1, ReadRequest(function=function, register=10, count=125, channels=()))
         line.close()
@@ -71,7 +72,7 @@ def test_both_functions_and_the_largest_read_work(foreign_server: int, function:
 
 def test_an_address_that_is_not_there_is_a_device_exception(foreign_server: int) -> None:
     async def read() -> None:
-        line = ModbusLine("127.0.0.1", foreign_server, 1.0)
+        line = ModbusLine("127.0.0.1", foreign_server, PATIENCE_S)
         await line.open()
         try:
             await line.read(1, ReadRequest(function=4, register=60_000, count=2, channels=()))
@@ -86,7 +87,7 @@ def test_the_transaction_number_is_right_beyond_its_end(foreign_server: int) -> 
     """pymodbus counts to 65000 and begins again at 1; the guard must expect the same."""
 
     async def read() -> None:
-        line = ModbusLine("127.0.0.1", foreign_server, 1.0)
+        line = ModbusLine("127.0.0.1", foreign_server, PATIENCE_S)
         await line.open()
         assert line._guard is not None
         line._guard.next_tid = 64_995

@@ -382,4 +382,4 @@ class SpoolModel(RuleBasedStateMachine):
 
 
 SpoolModel.TestCase.settings = settings(max_examples=examples(25), stateful_step_count=25)
-TestSpoolNeverLoses = SpoolModel.TestCase
+TestSpoolNeverLoses = pytest.mark.slow(SpoolModel.TestCase)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -273,7 +274,7 @@ class Sending(RuleBasedStateMachine):
 
 
 Sending.TestCase.settings = settings(max_examples=examples(150), stateful_step_count=60)
-TestSendingLosesNothing = Sending.TestCase
+TestSendingLosesNothing = pytest.mark.slow(Sending.TestCase)
 
 
 def test_nothing_is_before_every_frame() -> None:
