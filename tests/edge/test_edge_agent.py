@@ -1,5 +1,6 @@
 """The whole gateway against a real Mosquitto, scripted instruments and a consumer that gives receipts."""
 
+import bisect
 import itertools
 import logging
 import threading
@@ -16,11 +17,14 @@ from steelyard.contracts.errors import SettingsError
 from steelyard.contracts.frame import Block
 from steelyard.contracts.keys import SigningKey
 from steelyard.contracts.reading import Quality
+from steelyard.edge.agent import Agent
 from steelyard.edge.errors import SpoolInUse
 from steelyard.edge.frames import FrameMaker, SignedFrame
-from steelyard.edge.sender import Sender
+from steelyard.edge.modbus import ModbusLine, _GuardedTransaction
+from steelyard.edge.planner import ReadRequest
+from steelyard.edge.sender import BURST, Sender
 from steelyard.edge.spool import Spool, SpoolLimits
-from steelyard.edge.window import NOTHING
+from steelyard.edge.window import NOTHING, SendWindow
 
 
 @pytest.fixture
@@ -292,6 +296,7 @@ def test_r6_a_backlog_is_drained_fast_in_order_while_live_data_keep_coming(
     gateway_directory: Callable[..., Path],
     start_gateway: Callable[..., object],
     gateway_key: SigningKey,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As fast as this machine lets anybody be at that moment, holding up no poll; benchmarks/edge.py has figures."""
     backlog = 2000
@@ -300,6 +305,7 @@ def test_r6_a_backlog_is_drained_fast_in_order_while_live_data_keep_coming(
     )
     fill(path.parent, backlog, gateway_key)
     consumer = consumer_factory(mosquitto.port)
+    sent_meanwhile = count_what_is_sent_while_a_poll_waits(monkeypatch)
     with PlainPublisher(mosquitto.port) as publisher:
         gateway = start_gateway(path)
         until(lambda: len(consumer.frames) >= backlog, "the backlog")
@@ -312,6 +318,47 @@ def test_r6_a_backlog_is_drained_fast_in_order_while_live_data_keep_coming(
     assert consumer.gaps() == []
     # Six times as many are usual: nobody signs, keeps or verifies them.
     assert published < 20 * backlog, f"while {backlog} frames were drained, a bare client sent {published} as large"
+    assert len(sent_meanwhile) > 40
+    assert max(sent_meanwhile) <= 4 * BURST, "frames sent although a poll was due, or its answer there"
+
+
+def count_what_is_sent_while_a_poll_waits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many frames are sent between each deadline and its poll, and between each answer and its being taken.
+
+    The rest of a poll is the instrument's. No pause of the machine makes a number larger, as it makes polls missed.
+    """
+    sent_at: list[int] = []
+    answered_at: list[int] = []
+    counts: list[int] = []
+    sent, sleep_until, read = SendWindow.sent, Agent._sleep_until, ModbusLine.read
+    data_received = _GuardedTransaction.data_received
+
+    def note(since_ns: int) -> None:
+        counts.append(len(sent_at) - bisect.bisect_left(sent_at, since_ns))
+
+    def noting_sent(window: SendWindow, frame: SignedFrame, now_ns: int) -> None:
+        sent_at.append(now_ns)
+        sent(window, frame, now_ns)
+
+    async def noting_sleep_until(agent: Agent, due_ns: int) -> None:
+        due_ns = max(due_ns, time.monotonic_ns())  # later, where the poll before has just ended
+        await sleep_until(agent, due_ns)
+        note(due_ns)
+
+    def noting_data_received(guard: _GuardedTransaction, data: bytes) -> None:
+        answered_at.append(time.monotonic_ns())
+        data_received(guard, data)
+
+    async def noting_read(line: ModbusLine, unit: int, request: ReadRequest) -> bytes:
+        registers = await read(line, unit, request)
+        note(answered_at[-1])
+        return registers
+
+    monkeypatch.setattr(SendWindow, "sent", noting_sent)
+    monkeypatch.setattr(Agent, "_sleep_until", noting_sleep_until)
+    monkeypatch.setattr(_GuardedTransaction, "data_received", noting_data_received)
+    monkeypatch.setattr(ModbusLine, "read", noting_read)
+    return counts
 
 
 class PlainPublisher:

@@ -137,7 +137,7 @@ class Sender:
         """`frames` have reached the disk: they may be sent."""
         self._stored += len(frames)
         self._outbox.stored(frames)
-        self._pump()
+        self._pump_soon()
 
     def say(self, reason: str) -> None:
         """Publish a status with `reason` ("" for none) as soon as may be."""
@@ -157,7 +157,7 @@ class Sender:
             self._outbox.go_back()
         if now_ns - self._status_ns >= STATUS_EVERY_NS or self._status_sent is None:
             self._publish_status()
-        self._pump()
+        self._pump_soon()
 
     async def stop(self) -> None:
         """Say goodbye and disconnect."""
@@ -166,6 +166,12 @@ class Sender:
             self._client.publish(self._status_topic, payload, retain=True)
             await asyncio.sleep(0.1)  # the goodbye is worth a moment, no more: the will does not follow a proper end
         await asyncio.to_thread(self._client.stop)
+
+    def _pump_soon(self) -> None:
+        """Send what may be sent, one burst a turn of the loop however many receipts come in that turn."""
+        if not self._pump_scheduled:
+            self._pump_scheduled = True
+            self._loop.call_soon(self._pump)
 
     def _pump(self) -> None:
         """Send what may be sent now."""
@@ -188,9 +194,7 @@ class Sender:
             self._window.sent(frame, self._monotonic_ns())
             if self._forget_on is ForgetOn.PUBACK:
                 self._packets[packet] = frame.number
-        if not self._pump_scheduled:
-            self._pump_scheduled = True
-            self._loop.call_soon(self._pump)
+        self._pump_soon()
 
     def _order_read(self) -> None:
         ticket = self._outbox.must_read()
@@ -207,14 +211,14 @@ class Sender:
     def _have_read(self, ticket: int, frames: list[SignedFrame]) -> None:
         self._outbox.read(ticket, frames)
         if frames:
-            self._pump()
+            self._pump_soon()
 
     def _forget(self, spans: Sequence[FrameSpan]) -> None:
         now_ns = self._monotonic_ns()
         for span in spans:
             self._window.receipted(span, now_ns)
         self._spooler.forget(spans)
-        self._pump()
+        self._pump_soon()
 
     def _highest(self, boot: int) -> int:
         return max(self._window.highest.get(boot, 0), self._kept.get(boot, 0))
@@ -247,7 +251,7 @@ class Sender:
         self._packets.clear()
         self._publish_status()
         self._outbox.go_back()
-        self._pump()
+        self._pump_soon()
 
     def _now_disconnected(self) -> None:
         self._connected = False
@@ -283,7 +287,7 @@ class Sender:
         if self._forget_on is ForgetOn.PUBACK and code < 0x80:
             self._call(self._puback_came, packet)
         elif self._blocked:
-            self._call(self._pump)
+            self._call(self._pump_soon)
 
     def _call(self, function: Callable[..., None], *arguments: object) -> None:
         if not self._loop.is_closed():
