@@ -2,7 +2,8 @@
 
 import asyncio
 import functools
-import struct
+import itertools
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import steered_loop
-from servers.ports import free_port
+from edge.scripted_server import ScriptedServer, Step, exact_reply
 from waiting import PATIENCE_S, until
 
 from steelyard.broker_config.client import BrokerClient, BrokerSettings
@@ -26,6 +27,7 @@ from steelyard.contracts.topics import SUBSCRIBE_FRAMES, SUBSCRIBE_STATUS, recei
 from steelyard.edge.agent import Agent, run_edge
 from steelyard.edge.instrument import SharedLine
 from steelyard.edge.settings import InstrumentConfig, InstrumentSettings, load_config, load_instrument
+from steelyard.edge.spool import Spool, SpoolLimits
 from steelyard.edge.window import WindowLimits
 
 GATEWAY_KEY = SigningKey.from_seed(b"\x01" * 32)
@@ -57,82 +59,6 @@ def _profile_text() -> Callable[..., str]:
 def make_profile() -> Callable[..., object]:
     """Makes a profile: ``make_profile([("a", 0, "uint16")], head='word_order = "little"')``."""
     return lambda *arguments, **named: parse_profile(profile_text(*arguments, **named), "made.toml")
-
-
-Step = bytes | Callable[[], object] | None
-"""Bytes to send, something to do (wait for an event, say, or let time pass), None: close."""
-
-
-def exact_reply(request: bytes, values: Callable[[int, int], int]) -> bytes:
-    """The one right reply to a read `request`; `values(unit, register)` gives each register."""
-    transaction, _protocol, _length, unit, function, register, count = struct.unpack(">HHHBBHH", request)
-    registers = struct.pack(f">{count}H", *(values(unit, register + place) for place in range(count)))
-    return struct.pack(">HHHBBB", transaction, 0, 3 + 2 * count, unit, function, 2 * count) + registers
-
-
-class ScriptedServer:
-    """A TCP server in a thread of its own; `respond(request)` gives the steps of each answer.
-
-    It can be stopped and started again on its port.
-    """
-
-    def __init__(self, respond: Callable[[bytes], Iterable[Step]]) -> None:
-        self.respond = respond
-        self.greeting: bytes = b""
-        self.requests: list[bytes] = []
-        self.connections = 0
-        self.host = "127.0.0.1"
-        self.port = free_port()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> "ScriptedServer":
-        ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), daemon=True)
-        self._thread.start()
-        assert ready.wait(PATIENCE_S)
-        return self
-
-    def stop(self) -> None:
-        if self._thread is not None:
-            self._loop.call_soon_threadsafe(self._end.set)
-            self._thread.join(PATIENCE_S)
-            self._thread = None
-
-    async def _serve(self, ready: threading.Event) -> None:
-        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-        self._writers: set[asyncio.StreamWriter] = set()
-        server = await asyncio.start_server(self._talk, self.host, self.port)
-        ready.set()
-        await self._end.wait()
-        server.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
-        for writer in self._writers:
-            writer.transport.abort()
-        await asyncio.sleep(0)
-
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        self._writers.add(writer)
-        try:
-            writer.write(self.greeting)
-            while True:
-                request = await reader.readexactly(12)
-                self.requests.append(request)
-                for step in self.respond(request):
-                    if step is None:
-                        writer.transport.abort()
-                        return
-                    if isinstance(step, bytes):
-                        writer.write(step)
-                        await writer.drain()
-                    else:
-                        step()
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass
-        finally:
-            self._writers.discard(writer)
-            writer.transport.abort()
 
 
 @pytest.fixture
@@ -481,3 +407,33 @@ def gateway_key() -> SigningKey:
 @pytest.fixture
 def ingest_key() -> SigningKey:
     return INGEST_KEY
+
+
+@pytest.fixture
+def counting(scripted_server: Callable[..., object], exact_reply: Callable[..., bytes]) -> object:
+    """An instrument whose register 0 counts its answers (modulo 60000) and whose register 1 is 7."""
+    count = itertools.count(1)
+
+    def respond(request: bytes) -> list[bytes]:
+        answer = next(count) % 60_000
+        return [exact_reply(request, lambda _unit, register: answer if register == 0 else 7)]
+
+    return scripted_server(respond)
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    caplog.set_level(logging.INFO, logger="steelyard")
+    return lambda: [record.getMessage() for record in caplog.records]
+
+
+@pytest.fixture
+def spooled() -> Callable[[Path], Spool]:
+    """Opens the spool that a gateway has left in a directory: ``spooled(directory)``."""
+    return _spooled
+
+
+def _spooled(directory: Path) -> Spool:
+    return Spool(
+        directory / "spool.db", SpoolLimits(max_frames=1, max_bytes=1, min_free_bytes=0, ballast_bytes=0), b"test"
+    )

@@ -1,55 +1,18 @@
 """The whole gateway against a real Mosquitto, scripted instruments and a consumer that gives receipts."""
 
-import bisect
-import itertools
-import logging
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from waiting import PATIENCE_S, until
+from waiting import until
 
 from steelyard.broker_config.client import BrokerClient, BrokerSettings
-from steelyard.contracts.clock import SystemClock
 from steelyard.contracts.errors import SettingsError
-from steelyard.contracts.frame import Block
 from steelyard.contracts.keys import SigningKey
 from steelyard.contracts.reading import Quality
-from steelyard.edge.agent import Agent
 from steelyard.edge.errors import SpoolInUse
-from steelyard.edge.frames import FrameMaker, SignedFrame
-from steelyard.edge.modbus import ModbusLine, _GuardedTransaction
-from steelyard.edge.planner import ReadRequest
-from steelyard.edge.sender import BURST, Sender
-from steelyard.edge.spool import Spool, SpoolLimits
-from steelyard.edge.window import NOTHING, SendWindow
-
-
-@pytest.fixture
-def counting(scripted_server: Callable[..., object], exact_reply: Callable[..., bytes]) -> object:
-    """An instrument whose register 0 counts its answers (modulo 60000) and whose register 1 is 7."""
-    count = itertools.count(1)
-
-    def respond(request: bytes) -> list[bytes]:
-        answer = next(count) % 60_000
-        return [exact_reply(request, lambda _unit, register: answer if register == 0 else 7)]
-
-    return scripted_server(respond)
-
-
-@pytest.fixture
-def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
-    caplog.set_level(logging.INFO, logger="steelyard")
-    return lambda: [record.getMessage() for record in caplog.records]
-
-
-def spooled(directory: Path) -> Spool:
-    return Spool(
-        directory / "spool.db", SpoolLimits(max_frames=1, max_bytes=1, min_free_bytes=0, ballast_bytes=0), b"test"
-    )
-
+from steelyard.edge.spool import Spool
+from steelyard.edge.window import NOTHING
 
 TEN_A_SECOND = "period_s = 0.1\ntimeout_s = 60.0\n"
 TWENTY_A_SECOND = "period_s = 0.05\ntimeout_s = 60.0\n"
@@ -61,6 +24,7 @@ def test_values_arrive_in_order_and_the_spool_forgets_on_receipts(
     consumer_factory: Callable[..., object],
     gateway_directory: Callable[..., Path],
     start_gateway: Callable[..., object],
+    spooled: Callable[[Path], Spool],
 ) -> None:
     consumer = consumer_factory(mosquitto.port)
     path = gateway_directory(broker_port=mosquitto.port, instruments=[("i1", "made.toml", counting.port)])
@@ -205,6 +169,7 @@ def test_a_receipt_that_is_forged_foreign_or_too_far_is_ignored(
     gateway_directory: Callable[..., Path],
     start_gateway: Callable[..., object],
     lines: Callable[[], list[str]],
+    spooled: Callable[[Path], Spool],
 ) -> None:
     consumer = consumer_factory(mosquitto.port, give_receipts=False)
     path = gateway_directory(broker_port=mosquitto.port, instruments=[("i1", "made.toml", counting.port)])
@@ -231,6 +196,7 @@ def test_frames_that_an_older_ledger_has_lost_hold_back_no_others(
     consumer_factory: Callable[..., object],
     gateway_directory: Callable[..., Path],
     start_gateway: Callable[..., object],
+    spooled: Callable[[Path], Spool],
 ) -> None:
     """A ledger restored from a backup lacks what its gateways have forgotten on its word."""
     consumer = consumer_factory(mosquitto.port)
@@ -249,233 +215,6 @@ def test_frames_that_an_older_ledger_has_lost_hold_back_no_others(
     spool = spooled(path.parent)
     assert spool.frames == 0
     spool.close()
-
-
-def test_a_full_spool_stops_measuring_and_the_gap_is_recorded(
-    mosquitto: object,
-    counting: object,
-    consumer_factory: Callable[..., object],
-    gateway_directory: Callable[..., Path],
-    start_gateway: Callable[..., object],
-    lines: Callable[[], list[str]],
-) -> None:
-    consumer = consumer_factory(mosquitto.port, give_receipts=False)
-    path = gateway_directory(
-        broker_port=mosquitto.port,
-        instruments=[("i1", "made.toml", counting.port)],
-        spool="max_frames = 20\n",
-    )
-    gateway = start_gateway(path)
-    until(lambda: any("measuring stops" in line for line in lines()), "the full spool")
-    until(lambda: any("measuring stopped" in status.reason for status in consumer.statuses), "the status that says so")
-    asked, asked_ns = len(counting.requests), time.time_ns()
-    until(lambda: gateway.agent._full_polls > 20, "deadlines that are let pass")
-    assert len(counting.requests) <= asked + 1, "nothing is measured that cannot be kept"
-    until(lambda: len(consumer.frames) >= 20, "what was kept")
-    still_full_ns = time.time_ns()
-    consumer.give_receipts = True
-    consumer.send_receipt(consumer.order[0][0], 20)
-    until(lambda: any("measuring goes on" in line for line in lines()), "room again")
-    known = len(consumer.frames)
-    until(lambda: len(consumer.frames) >= known + 20, "20 more frames")
-    gateway.stop()
-    assert consumer.gaps() == [], "numbers have no gap: nothing was measured, nothing was numbered"
-    spool = spooled(path.parent)
-    (gap,) = spool.gaps()
-    spool.close()
-    assert "spool.max_frames is 20" in gap.cause
-    assert gap.polls > 20
-    assert gap.from_ns <= asked_ns < still_full_ns <= gap.to_ns
-
-
-@pytest.mark.slow
-def test_r6_a_backlog_is_drained_fast_in_order_while_live_data_keep_coming(
-    mosquitto: object,
-    counting: object,
-    consumer_factory: Callable[..., object],
-    gateway_directory: Callable[..., Path],
-    start_gateway: Callable[..., object],
-    gateway_key: SigningKey,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """As fast as this machine lets anybody be at that moment, holding up no poll; benchmarks/edge.py has figures."""
-    backlog = 2000
-    path = gateway_directory(
-        broker_port=mosquitto.port, instruments=[("i1", "made.toml", counting.port)], poll=TWENTY_A_SECOND
-    )
-    fill(path.parent, backlog, gateway_key)
-    consumer = consumer_factory(mosquitto.port)
-    sent_meanwhile = count_what_is_sent_while_a_poll_waits(monkeypatch)
-    with PlainPublisher(mosquitto.port) as publisher:
-        gateway = start_gateway(path)
-        until(lambda: len(consumer.frames) >= backlog, "the backlog")
-        published = publisher.acknowledged
-    until(lambda: any(boot.startswith("00000002") for boot in consumer.boots), "live data")
-    gateway.stop()
-    assert [number for number in consumer.order if number[0].startswith("00000001")] == sorted(
-        number for number in consumer.frames if number[0].startswith("00000001")
-    )
-    assert consumer.gaps() == []
-    # Six times as many are usual: nobody signs, keeps or verifies them.
-    assert published < 20 * backlog, f"while {backlog} frames were drained, a bare client sent {published} as large"
-    assert len(sent_meanwhile) > 40
-    assert max(sent_meanwhile) <= 4 * BURST, "frames sent although a poll was due, or its answer there"
-
-
-def count_what_is_sent_while_a_poll_waits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many frames are sent between each deadline and its poll, and between each answer and its being taken.
-
-    The rest of a poll is the instrument's. No pause of the machine makes a number larger, as it makes polls missed.
-    """
-    sent_at: list[int] = []
-    answered_at: list[int] = []
-    counts: list[int] = []
-    sent, sleep_until, read = SendWindow.sent, Agent._sleep_until, ModbusLine.read
-    data_received = _GuardedTransaction.data_received
-
-    def note(since_ns: int) -> None:
-        counts.append(len(sent_at) - bisect.bisect_left(sent_at, since_ns))
-
-    def noting_sent(window: SendWindow, frame: SignedFrame, now_ns: int) -> None:
-        sent_at.append(now_ns)
-        sent(window, frame, now_ns)
-
-    async def noting_sleep_until(agent: Agent, due_ns: int) -> None:
-        due_ns = max(due_ns, time.monotonic_ns())  # later, where the poll before has just ended
-        await sleep_until(agent, due_ns)
-        note(due_ns)
-
-    def noting_data_received(guard: _GuardedTransaction, data: bytes) -> None:
-        answered_at.append(time.monotonic_ns())
-        data_received(guard, data)
-
-    async def noting_read(line: ModbusLine, unit: int, request: ReadRequest) -> bytes:
-        registers = await read(line, unit, request)
-        note(answered_at[-1])
-        return registers
-
-    monkeypatch.setattr(SendWindow, "sent", noting_sent)
-    monkeypatch.setattr(Agent, "_sleep_until", noting_sleep_until)
-    monkeypatch.setattr(_GuardedTransaction, "data_received", noting_data_received)
-    monkeypatch.setattr(ModbusLine, "read", noting_read)
-    return counts
-
-
-class PlainPublisher:
-    """A bare client that sends messages of a frame's size as fast as the broker acknowledges them."""
-
-    def __init__(self, port: int) -> None:
-        self.acknowledged = 0
-        self._stop = threading.Event()
-        self._client = BrokerClient(BrokerSettings(client_id="plain", port=port), on_published=self._count)
-        self._thread = threading.Thread(target=self._publish, daemon=True)
-
-    def _count(self, _packet: int, _code: int) -> None:
-        self.acknowledged += 1
-
-    def _publish(self) -> None:
-        while not self._stop.is_set():
-            if self._client.publish("plain", b"x" * 300) is None:
-                time.sleep(0.001)
-
-    def __enter__(self) -> "PlainPublisher":
-        self._client.start()
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(PATIENCE_S)
-        self._client.stop()
-
-
-def test_a_stopping_gateway_waits_for_frames_that_are_still_on_their_way_to_the_disk(
-    mosquitto: object,
-    counting: object,
-    consumer_factory: Callable[..., object],
-    gateway_directory: Callable[..., Path],
-    start_gateway: Callable[..., object],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The disk gives way only after the gateway has asked three times whether all is sent, or has gone."""
-    consumer = consumer_factory(mosquitto.port)
-    path = gateway_directory(broker_port=mosquitto.port, instruments=[("i1", "made.toml", counting.port)])
-    disk_works = threading.Event()
-    disk_works.set()
-    apply, idle, stop = Spool.apply, Sender.idle.fget, Sender.stop
-    asked = itertools.count(1)
-
-    def slow_apply(spool: Spool, *arguments: object) -> None:
-        assert disk_works.wait(PATIENCE_S)
-        apply(spool, *arguments)
-
-    def counted_idle(sender: Sender) -> bool:
-        if next(asked) == 3:
-            disk_works.set()
-        return idle(sender)
-
-    async def stop_without_the_disk(sender: Sender) -> None:
-        await stop(sender)
-        disk_works.set()
-
-    monkeypatch.setattr(Spool, "apply", slow_apply)
-    monkeypatch.setattr(Sender, "idle", property(counted_idle))
-    monkeypatch.setattr(Sender, "stop", stop_without_the_disk)
-    gateway = start_gateway(path)
-    until(lambda: len(consumer.frames) >= 5, "5 frames")
-    disk_works.clear()
-    known = len(counting.requests)
-    until(lambda: len(counting.requests) >= known + 5, "polls that the disk does not take")
-    gateway.stop()
-    assert len(consumer.frames) == gateway.statistics.frames
-    spool = spooled(path.parent)
-    assert spool.frames == 0
-    spool.close()
-
-
-def fill(directory: Path, count: int, key: SigningKey) -> None:
-    """A spool with `count` frames of an earlier boot, as an outage leaves it."""
-    limits = SpoolLimits(max_frames=10**6, max_bytes=10**9, min_free_bytes=0, ballast_bytes=0)
-    spool = Spool(directory / "spool.db", limits, b"old.")
-    maker = FrameMaker(gateway="gw", boot=spool.boot, key=key, clock=SystemClock())
-    frames: list[SignedFrame] = []
-    for place in range(count):
-        values = ((float(place),), (7.0,))
-        frames += maker.make(
-            (
-                Block(
-                    instrument="i1",
-                    channels=("a", "b"),
-                    t=(1_700_000_000_000_000_000 + place,),
-                    span_us=(1,),
-                    values=values,
-                    status=((0,), (0,)),
-                ),
-            )
-        )
-    spool.apply(frames, [])
-    spool.close()
-
-
-def test_frames_without_receipt_are_sent_again_after_a_restart(
-    mosquitto: object,
-    counting: object,
-    consumer_factory: Callable[..., object],
-    gateway_directory: Callable[..., Path],
-    start_gateway: Callable[..., object],
-) -> None:
-    deaf = consumer_factory(mosquitto.port, give_receipts=False)
-    path = gateway_directory(broker_port=mosquitto.port, instruments=[("i1", "made.toml", counting.port)])
-    gateway = start_gateway(path)
-    until(lambda: len(deaf.frames) >= 15, "15 frames")
-    gateway.stop(farewell_s=0.0)
-    sent = dict(deaf.frames)
-    deaf.give_receipts = True
-    again = start_gateway(path)
-    until(lambda: all(deaf.order.count(number) >= 2 for number in sent), "every frame a second time")
-    again.stop()
-    assert deaf.altered == [], "the same bytes"
-    assert {boot[:8] for boot, _ in deaf.frames} >= {"00000001"}
 
 
 def test_instruments_with_their_own_period_have_frames_of_their_own(
@@ -598,7 +337,9 @@ def test_without_receipts_frames_are_sent_again_and_it_is_said_once(
 
 
 def test_a_tls_file_that_is_missing_ends_at_once_and_leaves_the_spool_free(
-    gateway_directory: Callable[..., Path], start_gateway: Callable[..., object]
+    gateway_directory: Callable[..., Path],
+    start_gateway: Callable[..., object],
+    spooled: Callable[[Path], Spool],
 ) -> None:
     path = gateway_directory(broker_port=8883, instruments=[("i1", "made.toml", 502)])
     tls = '[broker.tls]\nca = "ca.pem"\ncertificate = "c.pem"\nkey = "k.pem"\n[spool]'

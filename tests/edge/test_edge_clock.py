@@ -1,7 +1,6 @@
 """Time is measured too: a stepping clock neither reorders nor stops the gateway."""
 
 import functools
-import itertools
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,17 +13,6 @@ from steelyard.edge.spool import Spool, SpoolLimits
 
 S = 1_000_000_000
 LIMITS = SpoolLimits(max_frames=10**6, max_bytes=10**9, min_free_bytes=0, ballast_bytes=0)
-
-
-@pytest.fixture
-def counting(scripted_server: Callable[..., object], exact_reply: Callable[..., bytes]) -> object:
-    count = itertools.count(1)
-
-    def respond(request: bytes) -> list[bytes]:
-        answer = next(count)
-        return [exact_reply(request, lambda *_: answer)]
-
-    return scripted_server(respond)
 
 
 class SteppingClock:

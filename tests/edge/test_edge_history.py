@@ -1,12 +1,10 @@
 """While a scaled clock catches up a gateway polls once at each of its steps; with a pace, at every one of them."""
 
 import asyncio
-import itertools
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from waiting import until
 
 from steelyard.contracts.clock import ScaledClock
@@ -95,17 +93,6 @@ def test_a_clock_that_has_caught_up_waits_for_nobody_any_more(tmp_path: Path) ->
     assert clock.now_ns() == wall.now
     other = an_hour(wall, kept_by(tmp_path, 1, 0))
     assert other.now_ns() == wall.now
-
-
-@pytest.fixture
-def counting(scripted_server: Callable[..., object], exact_reply: Callable[..., bytes]) -> object:
-    count = itertools.count(1)
-
-    def respond(request: bytes) -> list[bytes]:
-        answer = next(count)
-        return [exact_reply(request, lambda *_: answer)]
-
-    return scripted_server(respond)
 
 
 def test_a_gateway_tells_the_history_step_by_step_with_the_others_and_then_runs_true(

@@ -250,6 +250,7 @@ class Agent:
             await asyncio.sleep(0.05)
             if self._sender.idle or not self._sender.connected:
                 return
+            self._sender.tick()  # what went to a broker that had forgotten its subscribers goes again
 
     async def _poll(self, group: PollGroup, instrument_id: InstrumentId, number: int) -> None:
         """Keep one instrument's deadlines from round `number` until the end."""
