@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import PATIENCE_S, until
 
 from steelyard.contracts.cose import verify1
 from steelyard.contracts.frame import Frame, decode_frame
@@ -32,7 +32,7 @@ from steelyard.storage.records.opening import open_records
 from steelyard.storage.records.registry import Registrar, Registration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 ORG = OrganizationId("hengyuan")
 GATEWAYS = (GatewayId("gw-1"), GatewayId("gw-2"))
@@ -93,7 +93,7 @@ class Enterprise:
         for gateway in GATEWAYS:
             (self.directory / f"{gateway}.pem").write_bytes(self.keys[gateway].to_pem())
             (self.directory / f"{gateway}.pem").chmod(0o600)
-            self._write_edge(gateway, PERIOD_S)
+            self._write_edge(gateway)
         self.start_ingest()
         for gateway in GATEWAYS:
             self.start_edge(gateway)
@@ -115,41 +115,54 @@ class Enterprise:
         process = self.processes.pop(name)
         assert process.poll() is None, f"{name} had ended by itself: {self.log(name)}"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0, self.log(name)
+        assert process.wait(PATIENCE_S) == 0, self.log(name)
 
     def log(self, name: str) -> str:
         return (self.directory / f"{name}.log").read_text()[-3000:]
 
-    def stop_measuring_and_drain(self, seconds: float) -> None:
-        """End the polling in good order, then run the gateways only to send what their spools hold."""
-        for gateway in GATEWAYS:
-            self.terminate(gateway)
-            self._write_edge(gateway, 3_600.0)
-            self.start_edge(gateway)
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and self.missing():
-            time.sleep(0.25)
-        for name in list(self.processes):
-            if name != "sim":
-                self.terminate(name)
-        self.terminate("sim")
+    def measure(self, more: int) -> None:
+        """Wait until each gateway that runs has stored so many more frames."""
+        running = [gateway for gateway in GATEWAYS if gateway in self.processes]
+        enough = {gateway: len(self._journal(gateway)) + more for gateway in running}
+
+        def measured() -> bool:
+            for gateway in running:
+                assert self.processes[gateway].poll() is None, f"{gateway} ended by itself: {self.log(gateway)}"
+            return all(len(self._journal(gateway)) >= enough[gateway] for gateway in running)
+
+        until(measured, f"{more} more frames of {running}", say=lambda: "\n".join(map(self.log, running)))
+
+    def published_since(self, broker_log: str) -> set[GatewayId]:
+        """The gateways of which the broker has acknowledged a frame since its log was `broker_log`."""
+        new = self.broker.log[len(broker_log) :]
+        return {gateway for gateway in GATEWAYS if f"Sending PUBACK to {gateway} " in new}
+
+    def stop_measuring_and_drain(self) -> None:
+        """End everything in good order: the gateways when all that their spools hold may be forgotten."""
+        if self.rule == "RECEIPT":
+            durable = self.durable()
+            until(lambda: not self._missing(durable), "what was durable is in the ledger", pause_s=0.1)
+        for name in (*GATEWAYS, "ingest", "sim"):
+            self.terminate(name)
 
     def durable(self) -> dict[tuple[str, int, int], str]:
         """(gateway, boot counter, number) to digest, of every frame that had reached a spool."""
         frames = {}
         for gateway in GATEWAYS:
-            for line in (self.directory / f"{gateway}.journal").read_text().splitlines():
+            for line in self._journal(gateway):
                 boot, seq, digest = line.split()
                 frames[gateway, int(boot), int(seq)] = digest
         return frames
 
-    def missing(self) -> set[tuple[str, int, int]]:
+    def _journal(self, gateway: GatewayId) -> list[str]:
+        path = self.directory / f"{gateway}.journal"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def _missing(self, durable: Iterable[tuple[str, int, int]]) -> set[tuple[str, int, int]]:
         with LedgerReader(self.directory / "ledger.db") as ledger:
             there = {(stream.gateway, int(stream.boot[:8])): stream.contiguous_upto for stream in ledger.streams()}
         return {
-            (gateway, boot, seq)
-            for gateway, boot, seq in self.durable()
-            if seq > there.get((GatewayId(gateway), boot), 0)
+            (gateway, boot, seq) for gateway, boot, seq in durable if seq > there.get((GatewayId(gateway), boot), 0)
         }
 
     def verdict(self) -> Verdict:
@@ -265,21 +278,22 @@ class Enterprise:
         self._start(
             "sim", "-m", "steelyard.cli.main", "sim", str(scenario), "--first-port", "0", "--json", "--record", served
         )
-        end = time.monotonic() + 30
-        while '"instruments"' not in (text := (self.directory / "sim.log").read_text()):
-            assert self.processes["sim"].poll() is None, text
-            assert time.monotonic() < end, text
-            time.sleep(0.05)
-        line = next(line for line in text.splitlines() if line.startswith("{"))
+
+        def ready() -> str | None:
+            assert self.processes["sim"].poll() is None, self.log("sim")
+            lines = (self.directory / "sim.log").read_text().splitlines(keepends=True)
+            return next((line for line in lines if line.startswith("{") and line.endswith("\n")), None)
+
+        line = until(ready, "the simulator", say=lambda: self.log("sim"))
         self.ports = json.loads(line)["instruments"]
 
-    def _write_edge(self, gateway: GatewayId, period_s: float) -> None:
+    def _write_edge(self, gateway: GatewayId) -> None:
         text = (
             f'[gateway]\norganization = "{ORG}"\nid = "{gateway}"\nkey = "{gateway}.pem"\n'
             f'ingest_key = "{self.ingest_key.public.text}"\n'
             f'[broker]\nclient_id = "{gateway}"\nport = {self.broker.port}\nreconnect_max_s = 1\n'
             f'[spool]\npath = "{gateway}-spool.db"\nballast_bytes = 65536\n'
-            f"[poll]\nperiod_s = {period_s}\ntimeout_s = 0.5\n"
+            f"[poll]\nperiod_s = {PERIOD_S}\ntimeout_s = 60.0\n"
         )
         for instrument in instruments_of(gateway):
             at = self.ports[instrument]
