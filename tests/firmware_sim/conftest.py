@@ -6,6 +6,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
+from waiting import PATIENCE_S
 
 from steelyard.contracts.clock import Clock
 from steelyard.contracts.frame import ClockStatus
@@ -167,13 +168,13 @@ def running() -> Callable[..., object]:
         thread = Thread(target=serve)
         thread.start()
         try:
-            assert ready.wait(20), "the simulator did not become ready"
+            assert ready.wait(PATIENCE_S), "the simulator did not become ready"
             if failures:
                 raise failures[0]
             yield endpoints
         finally:
             stop.set()
-            thread.join(20)
+            thread.join(PATIENCE_S)
             assert not thread.is_alive(), "the simulator did not stop"
 
     return run

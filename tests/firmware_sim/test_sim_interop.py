@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pymodbus.client import ModbusTcpClient
+from waiting import PATIENCE_S
 
 from steelyard.contracts.identifiers import ChannelId, InstrumentId
 from steelyard.contracts.profile import ChannelProfile, parse_profile
@@ -35,7 +36,7 @@ def client(
 ) -> Iterator[ModbusTcpClient]:
     with running(five, clock) as endpoints:
         endpoint = endpoints["meter"]
-        foreign = ModbusTcpClient(endpoint.host, port=endpoint.port, timeout=5, retries=0)
+        foreign = ModbusTcpClient(endpoint.host, port=endpoint.port, timeout=PATIENCE_S, retries=0)
         assert foreign.connect()
         yield foreign
         foreign.close()

@@ -120,6 +120,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(scenarios())
 def test_any_scenario_read_back_is_the_one_written(scenario: Scenario) -> None:
     assert load_scenario(dump_scenario(scenario)) == scenario

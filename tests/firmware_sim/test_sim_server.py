@@ -12,6 +12,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+from waiting import PATIENCE_S, until
 
 from steelyard.contracts.clock import ScaledClock, SystemClock
 from steelyard.firmware_sim.demo import PRESSURE_MPE_MPA, demo_scenario
@@ -19,6 +20,7 @@ from steelyard.firmware_sim.errors import ListenError, ScenarioError
 from steelyard.firmware_sim.runner import Endpoint, run_sim, run_sim_from_file
 from steelyard.firmware_sim.scenario import Scenario
 from steelyard.firmware_sim.served import read_served
+from steelyard.firmware_sim.server import _Connection
 from steelyard.firmware_sim.truth_file import read_truth
 
 Running = Callable[..., AbstractContextManager[dict[str, Endpoint]]]
@@ -46,7 +48,7 @@ def hung_up(connection: socket.socket) -> bool:
 
 
 def connect(endpoint: Endpoint) -> socket.socket:
-    return socket.create_connection((endpoint.host, endpoint.port), timeout=5)
+    return socket.create_connection((endpoint.host, endpoint.port), timeout=PATIENCE_S)
 
 
 def test_all_instruments_of_a_site_answer_on_its_port(five: Scenario, clock: Any, running: Running) -> None:
@@ -81,12 +83,19 @@ def test_client_that_speaks_something_else_is_cut_off_and_others_are_not(
 
 
 def test_client_that_asks_and_never_reads_is_cut_off(
-    with_lines: Callable[..., Scenario], clock: Any, running: Running
+    with_lines: Callable[..., Scenario], clock: Any, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    cut_off, abort = Event(), _Connection.abort
+
+    def noted_abort(connection: _Connection) -> None:
+        abort(connection)
+        cut_off.set()
+
+    monkeypatch.setattr(_Connection, "abort", noted_abort)
     scenario = with_lines('[[fault]]\ninstrument = "meter"\nkind = "flood"')
     with running(scenario, clock) as endpoints, connect(endpoints["meter"]) as greedy:
         greedy.sendall(request(1, 0, 76) * 100)  # 32 MB of answers, more than any socket buffer takes
-        time.sleep(0.5)
+        assert cut_off.wait(PATIENCE_S)
         received = 0
         with contextlib.suppress(ConnectionResetError):
             while data := greedy.recv(1_000_000):
@@ -108,10 +117,15 @@ def test_site_takes_no_more_connections_than_its_limit(
         with connect(endpoints["meter"]) as third:
             assert hung_up(third)
         first.close()
-        time.sleep(0.1)
-        with connect(endpoints["meter"]) as fourth:
-            fourth.sendall(request(1, 0, 2))
-            assert len(receive(fourth, 13)) == 13
+
+        def answered() -> bool:
+            """Whether another connection is taken in: not before the server knows that the first has gone."""
+            with connect(endpoints["meter"]) as fourth, contextlib.suppress(ConnectionError):
+                fourth.sendall(request(1, 0, 2))
+                return len(receive(fourth, 13)) == 13
+            return False
+
+        until(answered, "a place is free again")
 
 
 def test_simulator_stops_although_clients_are_connected(five: Scenario, clock: Any, running: Running) -> None:
@@ -179,20 +193,27 @@ def test_late_and_dripping_replies_come_slowly_over_the_wire(
             connection.sendall(request(3, 2, 2, function=3))
             assert hung_up(connection)
         with connect(endpoints["thermometer"]) as connection:
-            connection.settimeout(0.2)
-            connection.sendall(request(2, 1, 1, function=3))
-            with pytest.raises(TimeoutError):
-                connection.recv(1)
+            connection.sendall(request(2, 1, 1, function=3, transaction=7))
+            connection.sendall(request(4, 2, 2, transaction=8))
+            connection.shutdown(socket.SHUT_WR)
+            assert receive(connection, 1000)[:2] == b"\x00\x08", "nothing but the answer to what was asked after it"
 
 
 def test_client_that_leaves_before_a_late_reply_harms_nothing(
-    with_lines: Callable[..., Scenario], clock: Any, running: Running
+    with_lines: Callable[..., Scenario], clock: Any, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    replied, send = Event(), _Connection._send
+
+    def noted_send(connection: _Connection, data: bytes) -> None:
+        send(connection, data)
+        replied.set()
+
+    monkeypatch.setattr(_Connection, "_send", noted_send)
     scenario = with_lines('[[fault]]\ninstrument = "meter"\nkind = "late"\ndelay = "100ms"')
     with running(scenario, clock) as endpoints:
         with connect(endpoints["meter"]) as connection:
             connection.sendall(request(1, 0, 2))
-        time.sleep(0.2)
+        assert replied.wait(PATIENCE_S)
         with connect(endpoints["gauge"]) as connection:
             connection.sendall(request(5, 2, 2))
             assert len(receive(connection, 13)) == 13
