@@ -37,10 +37,15 @@ def main() -> int:
     if not 0 < arguments.minutes <= 240:
         parser.error(f"--minutes: {arguments.minutes}: choose more than 0, at most 240")
     seconds = 60.0 * arguments.minutes
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     running = subprocess.Popen(command) if command else None
     burners = [_burner(seconds) for _ in range(arguments.load)]
     try:
         means = _hold(arguments.load, burners, running, time.monotonic() + seconds)
+    except BaseException:  # stopped by Ctrl-C or SIGTERM: the command too, it was for this
+        if running is not None:
+            running.terminate()
+        raise
     finally:
         for burner in burners:
             burner.kill()
@@ -63,8 +68,14 @@ def _split(words: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _burner(seconds: float) -> subprocess.Popen[bytes]:
-    """A process that counts, and ends by itself even if nobody is left to end it."""
-    program = f"import time\nend = time.monotonic() + {seconds}\nwhile time.monotonic() < end:\n    sum(range(100_000))"
+    """A process that counts, and ends with us, whatever ends us (prctl PR_SET_PDEATHSIG), or when the time is over."""
+    program = f"""
+import ctypes, signal, time
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+end = time.monotonic() + {seconds}
+while time.monotonic() < end:
+    sum(range(100_000))
+"""
     return subprocess.Popen([sys.executable, "-c", program])
 
 
