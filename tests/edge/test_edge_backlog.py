@@ -74,7 +74,7 @@ def test_r6_a_backlog_is_drained_fast_in_order_while_live_data_keep_coming(
     gateway_key: SigningKey,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As fast as this machine lets anybody be at that moment, holding up no poll; benchmarks/edge.py has figures."""
+    """As fast as this machine lets anybody be at that moment, holding up no poll."""
     backlog = 2000
     path = gateway_directory(
         broker_port=mosquitto.port, instruments=[("i1", "made.toml", counting.port)], poll=TWENTY_A_SECOND
