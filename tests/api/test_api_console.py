@@ -214,13 +214,26 @@ def test_while_the_demonstration_tells_its_history_every_page_says_so(stage, bro
     client = browse(demo=True)
     for path in ("/", "/instruments/pt-h-02", "/work-orders", "/gateways", "/alerts"):
         text = client.page(path).text
-        assert f"on these pages it is {legal_date(begin, 480)}" in text
+        assert f"these pages stand at {legal_date(begin, 480)}" in text
         assert "busy" not in text
     wall.t += 10 * NS
     assert "This machine is busy" in client.page("/").text
     outside = browse(key=None)
     outside.sign_in("owner")
-    assert "still being told" not in outside.page("/").text, "the demonstration alone"
+    assert "still being" not in outside.page("/").text, "the demonstration alone"
+
+
+def test_what_nobody_has_assessed_is_not_counted_as_in_order(stage, browse, monkeypatch):
+    client = browse()
+    client.sign_in("owner")
+    assert "Not assessed" not in client.page("/").text
+    monkeypatch.setattr(stage.records.verification, "latest_assessments", dict)
+    text = client.page("/").text
+    figures = re.findall(r'class="figure">(\d+)</span>.*?class="name">([^<]+)<', text, re.DOTALL)
+    numbers = {name: int(number) for number, name in figures}
+    assert numbers["In order"] == 0
+    assert numbers["Not assessed"] > 0
+    assert client.page("/?status=not_assessed").text.count("It has not been assessed yet") == numbers["Not assessed"]
 
 
 def test_what_is_not_assessed_yet_is_said_until_it_is(stage, browse):

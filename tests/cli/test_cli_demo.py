@@ -109,7 +109,7 @@ def test_it_is_ready_in_the_time_that_two_minutes_are_on_this_machine_now(told: 
 
 
 def test_until_it_is_ready_pages_say_what_is_missing_and_then_no_more(told: Told) -> None:
-    assert "history is still being told" in told.page_before
+    assert "history is still being played back" in told.page_before
     assert "still being" not in told.page_ready
 
 

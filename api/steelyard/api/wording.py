@@ -84,6 +84,9 @@ STANDINGS: dict[InstrumentStatus | None, Standing] = {
     ),
 }
 
+NOT_ASSESSED = "not_assessed"
+"""The key of the group of those that nobody has judged yet: not in order, only unknown."""
+
 GROUPS: tuple[Group, ...] = (
     Group(
         key="overdue",
@@ -101,12 +104,13 @@ GROUPS: tuple[Group, ...] = (
     ),
     Group(key="drifting", label="Drifting", tone="drift", sign="drift", statuses=frozenset({_S.DRIFTING})),
     Group(key="due_soon", label="Due soon", tone="due", sign="due", statuses=frozenset({_S.DUE_SOON})),
+    Group(key=NOT_ASSESSED, label="Not assessed", tone="idle", sign="idle", statuses=frozenset({None})),
     Group(
         key="valid",
         label="In order",
         tone="valid",
         sign="valid",
-        statuses=frozenset({_S.VALID, _S.NOT_CONTROLLED, None}),
+        statuses=frozenset({_S.VALID, _S.NOT_CONTROLLED}),
     ),
 )
 

@@ -13,10 +13,10 @@ def progress(desk: Desk) -> tuple[str, ...]:
     """Return sentences on what is still missing; none once everything has arrived and is assessed."""
     clock = desk.clock
     if isinstance(clock, ScaledClock) and not clock.caught_up:
-        told = f"The history is still being told: on these pages it is {desk.today()}."
-        follows = "Estimates, due dates and work orders follow when it has reached today."
+        told = f"The simulated history is still being played back: these pages stand at {desk.today()}."
+        follows = "Estimates, due dates and work orders appear once it has reached today."
         if clock.held_back_s > HELD_BACK_S:
-            return (told, "This machine is busy, so that it goes slower than planned: every poll is kept.", follows)
+            return (told, "This machine is busy, so playback is slower than planned; no reading is skipped.", follows)
         return (told, follows)
     missing = desk.still_missing()
     if not missing.any:

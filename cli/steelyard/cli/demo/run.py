@@ -277,7 +277,7 @@ def _tell_history(
         share = (at_ns - settings.simulated_from_ns) / (wall.now_ns() - settings.simulated_from_ns)
         if not slow and clock.held_back_s > HELD_BACK_S:
             slow = True
-            telling.say("  this machine is busy: the history goes slower than planned, every poll is kept")
+            telling.say("  this machine is busy: playback is slower than planned, no reading is skipped")
         telling.progress(share=min(share, 1.0), at_ns=at_ns, readings=sum(row.received_readings for row in health))
         if clock.caught_up:
             caught_up_ns = caught_up_ns or wall.now_ns()
