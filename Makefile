@@ -46,19 +46,20 @@ $(VENV)/.made:
 	    echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Setting up, once:"
 	@echo "  a virtual environment for $$($(PYTHON) -V) in $(VENV)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
 # $(1): a lock file. Exactly what was locked, each file checked against its hash. pip's own account, shortened to a line
-# for every tenth package; awk passes its exit status on.
+# for every tenth package it turns to; awk passes its exit status on.
 define install_locked
 	@total=$$(grep -c == $(1)); \
 	echo "  the $$total packages of $(1):"; \
-	{ $(BIN)/python -m pip install --progress-bar off --disable-pip-version-check --require-hashes -r $(1); \
+	{ PYTHONUNBUFFERED=1 $(BIN)/python -m pip install --progress-bar off --disable-pip-version-check --require-hashes -r $(1); \
 	  echo "pip-status $$?"; } | awk -v total=$$total ' \
+	    BEGIN { status = 1 } \
 	    /^pip-status / { status = $$2 } \
 	    /^(Collecting|Requirement already satisfied)/ && ++got % 10 == 0 { \
-	        print "    " got " of " total " fetched"; fflush() } \
+	        print "    " got " of " total; fflush() } \
 	    /^Installing collected packages/ { print "    unpacking"; fflush() } \
 	    END { exit status }'
 endef

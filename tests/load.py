@@ -29,7 +29,9 @@ def main() -> int:
         description=__doc__.splitlines()[0], usage="%(prog)s LOAD [--minutes M] [-- COMMAND …]"
     )
     parser.add_argument("load", type=int, help="runnable processes, 1 to 64")
-    parser.add_argument("--minutes", type=float, default=60.0, help="at most so long, 0 to 240 (default 60)")
+    parser.add_argument(
+        "--minutes", type=float, default=60.0, help="stop the load after this many minutes, at most 240 (default 60)"
+    )
     own, command = _split(sys.argv[1:])
     arguments = parser.parse_args(own)
     if not 1 <= arguments.load <= 64:

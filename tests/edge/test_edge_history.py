@@ -95,6 +95,23 @@ def test_a_clock_that_has_caught_up_waits_for_nobody_any_more(tmp_path: Path) ->
     assert other.now_ns() == wall.now
 
 
+def on_a_scaled_clock(path: Path, pace: Path) -> int:
+    """Give the gateway an hour of history, a minute a step, as the first of two members; returns its first instant."""
+    now = time.time_ns()
+    begin = now - HOUR
+    Pace.create(pace, 2, begin - MINUTE)
+    clock = f"""[clock]
+simulated_from_ns = {begin}
+wall_from_ns = {now}
+rate = 1000000.0
+step_ns = {MINUTE}
+pace = "{pace}"
+pace_member = 0
+"""
+    path.write_text(path.read_text().replace("[poll]", clock + "[poll]"))
+    return begin
+
+
 def test_a_gateway_tells_the_history_step_by_step_with_the_others_and_then_runs_true(
     mosquitto: object,
     counting: object,
@@ -110,19 +127,8 @@ def test_a_gateway_tells_the_history_step_by_step_with_the_others_and_then_runs_
         instruments=[("i1", "made.toml", counting.port)],
         poll="period_s = 0.1\ntimeout_s = 30.0\n",
     )
-    now = time.time_ns()
-    begin = now - HOUR
-    Pace.create(tmp_path / "pace", 2, begin - MINUTE)
+    begin = on_a_scaled_clock(path, tmp_path / "pace")
     other = Pace(tmp_path / "pace", 1)
-    clock = f"""[clock]
-simulated_from_ns = {begin}
-wall_from_ns = {now}
-rate = 1000000.0
-step_ns = {MINUTE}
-pace = "{tmp_path / "pace"}"
-pace_member = 0
-"""
-    path.write_text(path.read_text().replace("[poll]", clock + "[poll]"))
     gateway = start_gateway(path)
 
     def times(*, live: bool) -> list[int]:
@@ -140,3 +146,37 @@ pace_member = 0
     assert steps == [begin + place * MINUTE for place in range(len(steps))], "every step once, none left out"
     assert len(steps) >= 60
     assert steps[-1] < times(live=True)[0]
+
+
+def test_the_history_waits_for_instruments_that_are_away(
+    mosquitto: object,
+    counting: object,
+    consumer_factory: Callable[..., object],
+    gateway_directory: Callable[..., Path],
+    start_gateway: Callable[..., object],
+    tmp_path: Path,
+) -> None:
+    """A simulator that dies is back in seconds: by the scaled clock these are months, and none may be lost."""
+    consumer = consumer_factory(mosquitto.port)
+    path = gateway_directory(
+        broker_port=mosquitto.port,
+        instruments=[("i1", "made.toml", counting.port)],
+        poll="period_s = 0.1\ntimeout_s = 30.0\n",
+    )
+    begin = on_a_scaled_clock(path, tmp_path / "pace")
+    other = Pace(tmp_path / "pace", 1)
+    other.done(begin + 9 * MINUTE)
+    gateway = start_gateway(path)
+    until(lambda: len(consumer.frames) >= 11, "eleven steps")
+    counting.stop()
+    attempts = counting.connections
+    other.leave()
+    until(lambda: gateway.agent._lines[0].line.is_open is False, "the line's end")
+    assert Pace(tmp_path / "pace").done_upto_ns() <= begin + 11 * MINUTE
+    counting.start()
+    until(lambda: any(frame.clock.state != "simulated" for frame in consumer.decoded()), "true time")
+    gateway.stop()
+    assert counting.connections > attempts
+    told = [frame.blocks[0] for frame in consumer.decoded() if frame.clock.state == "simulated"]
+    assert [block.t[0] for block in told] == [begin + place * MINUTE for place in range(len(told))]
+    assert all(value is not None for block in told for (value,) in block.values), "no step without its values"

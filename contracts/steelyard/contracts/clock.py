@@ -129,7 +129,7 @@ class ScaledClock:
 
     def _planned_ns(self, wall: int) -> int:
         """What it shows by `rate` alone."""
-        return min(wall, self._simulated_from_ns + int(self._rate * (wall - self._wall_from_ns)))
+        return min(wall, self._simulated_from_ns + max(0, int(self._rate * (wall - self._wall_from_ns))))
 
     def _permitted_ns(self, planned: int) -> int:
         return planned if self._pace is None else min(planned, self._pace.done_upto_ns() + self._step_ns)

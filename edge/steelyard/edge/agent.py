@@ -203,12 +203,17 @@ class Agent:
             ]
 
     async def _poll_step(self) -> bool:
-        """Ask every instrument once and send what came; False while there is no room for it."""
+        """Ask every instrument once and send what came; False while there is no room for it, or nobody to ask."""
         if self._full is not None:
             return False
-        for period_s, instruments in self._instruments.items():
-            asked = [self._ask(instrument, insist=True) for instrument in instruments.values()]
-            self._send(period_s, tuple(await asyncio.gather(*asked)))
+        rounds = {
+            period_s: tuple(await asyncio.gather(*(self._ask(each, insist=True) for each in instruments.values())))
+            for period_s, instruments in self._instruments.items()
+        }
+        if not all([await line.reachable() for line in self._lines]):
+            return False  # nobody there: the clock waits, and the step is asked again
+        for period_s, blocks in rounds.items():
+            self._send(period_s, blocks)
         return True
 
     async def _ask(self, instrument: PolledInstrument, *, insist: bool = False) -> Block:

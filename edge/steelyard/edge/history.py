@@ -42,7 +42,7 @@ async def tell_history(
     began_ns, look_ns = monotonic_ns(), SHORTEST_LOOK_NS
     while not stopping() and not clock.caught_up:
         t_ns = clock.now_ns()
-        if t_ns == last_ns:
+        if last_ns is not None and t_ns <= last_ns:
             await asyncio.sleep(look_ns / 1e9)
         elif await poll_step():
             # The longer a step of all takes, the more rarely it is looked for: looking takes time from the others.

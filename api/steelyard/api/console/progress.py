@@ -22,6 +22,6 @@ def progress(desk: Desk) -> tuple[str, ...]:
     if not missing.any:
         return ()
     return (
-        f"The newest readings of {len(missing.any)} of {missing.instruments} instruments are still being assessed.",
+        f"{len(missing.any)} of {missing.instruments} instruments are still being assessed.",
         "Their estimates, due dates and work orders are not complete yet.",
     )

@@ -7,6 +7,7 @@ clock ▶ calibrate once ▶ ready ▶ calibrate every few seconds, live values,
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import time
 import urllib.error
@@ -102,18 +103,19 @@ def run_demo(
         telling.say(f"  console: {url}")
         if browser and not as_json:
             webbrowser.open(url)
-        _tell_history(records, layout, settings, telling, children, stop)
+        _tell_history(records, layout, state.start_ns, settings, telling, children, stop)
         _judge(records, children, layout, telling, stop)
+        _wait_for_console(url, state, children, stop)  # it may have died meanwhile
         if not stop.is_set():
             save_state(layout, msgspec.structs.replace(state, ready=True))
             telling.object(ready=True)
             telling.say(f"Ready. Look at {url}; mail and webhook calls arrive in {layout.outbox}. Ctrl-C ends it.")
-            telling.say(f"What it claims against the truth: steelyard demo --score {_shown(directory)}")
+            telling.say(f"What it claims against the truth: {_command()} demo --score {_shown(directory)}")
         while not stop.wait(1.0):
             for line in children.look_after():
                 telling.say(line)
         telling.say("Ending ...")
-    telling.say(f"Ended. Start again to go on where it was; remove {_shown(directory)} to begin anew.")
+    telling.say(f"Ended. Start again to continue where it stopped; delete {_shown(directory)} to start afresh.")
     return 0
 
 
@@ -123,7 +125,9 @@ def _prepared(layout: Layout, port: int | None, telling: Telling) -> DemoState:
     if state is None:
         state = first_state(SystemClock().now_ns(), port)
         telling.say(f"Steelyard demonstration in {layout.root}")
-    elif port is not None:
+    else:
+        telling.say(f"Going on with the demonstration in {layout.root}")
+    if port is not None:
         state = msgspec.structs.replace(state, ports=msgspec.structs.replace(state.ports, api=port))
     _require_free(state)
     if not layout.registry.exists():  # a first start, or one that was interrupted at this
@@ -147,6 +151,13 @@ def _shown(directory: Path) -> str:
     with contextlib.suppress(ValueError):
         return str(directory.relative_to(Path.cwd()))
     return str(directory)
+
+
+def _command() -> str:
+    """How this command is called from here."""
+    with contextlib.suppress(ValueError):
+        return str(Path(sys.argv[0]).resolve().relative_to(Path.cwd()))
+    return "steelyard"
 
 
 def _require_free(state: DemoState) -> None:
@@ -252,6 +263,7 @@ def _wait_for_console(url: str, state: DemoState, children: Children, stop: thre
 def _tell_history(
     records: Records,
     layout: Layout,
+    start_ns: int,
     settings: ClockSettings | None,
     telling: Telling,
     children: Children,
@@ -269,13 +281,16 @@ def _tell_history(
     standstill = Standstill(STANDSTILL_S)
     caught_up_ns = 0
     slow = False
+    least_behind_s = clock.held_back_s  # what starting the processes has taken
     while not stop.wait(1.0):
         for line in children.look_after():
             telling.say(line)
         health = records.health.all()
         at_ns = max(clock.now_ns(), settings.simulated_from_ns)
-        share = (at_ns - settings.simulated_from_ns) / (wall.now_ns() - settings.simulated_from_ns)
-        if not slow and clock.held_back_s > HELD_BACK_S:
+        share = (at_ns - start_ns) / (wall.now_ns() - start_ns)
+        behind_s = clock.held_back_s
+        least_behind_s = min(least_behind_s, behind_s)
+        if not slow and behind_s > least_behind_s + HELD_BACK_S:
             slow = True
             telling.say("  this machine is busy: playback is slower than planned, no reading is skipped")
         telling.progress(share=min(share, 1.0), at_ns=at_ns, readings=sum(row.received_readings for row in health))
@@ -303,10 +318,14 @@ def _judge(records: Records, children: Children, layout: Layout, telling: Tellin
 
     Raises CommandError if evidence is missing that does not come.
     """
+    if stop.is_set():
+        return
     telling.say("  calibration: estimating errors, forecasting, setting due dates ...")
     standstill = Standstill(STANDSTILL_S)
     while not stop.is_set():
         children.run("calibrate", "calibrate", "--config", str(layout.server), "--once", stop=stop)
+        for line in children.look_after():
+            telling.say(line)
         missing = still_missing(
             records.registry,
             records.verification,
@@ -316,8 +335,8 @@ def _judge(records: Records, children: Children, layout: Layout, telling: Tellin
         if not missing:
             break
         if standstill.of(missing):
-            raise CommandError(f"the readings of {', '.join(sorted(missing))} do not arrive; see {children.logs}")
-        telling.say(f"  the last day's readings of {len(missing)} instruments are still on their way")
+            raise CommandError(f"{', '.join(sorted(missing))}: their evidence is not complete; see {children.logs}")
+        telling.say(f"  the last day's evidence of {len(missing)} instruments is not complete yet")
         stop.wait(1.0)
     if not stop.is_set():
         children.start("calibrate", "calibrate", "--config", str(layout.server))
