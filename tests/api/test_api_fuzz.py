@@ -7,6 +7,7 @@ and gives what a POST creates no address of its own: `use_after_free` and `ensur
 
 import json
 
+import hypothesis.core
 import pytest
 from api.faulty import faulty_app
 from api.stage import Stage
@@ -35,6 +36,14 @@ KNOWN_TO_THE_STORES_ALONE = {
     ("POST /api/v1/work-orders/{work_order}/transitions", "why"): "is needed for some steps, by the order's state",
 }
 """What no description can say of a value: the 422 of these fields alone is no fault in `positive_data_acceptance`."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _printer_of_others():
+    """Schemathesis swaps Hypothesis's printer for one that shows no values, in its whole process: give it back."""
+    with pytest.MonkeyPatch.context() as kept:
+        kept.setattr(hypothesis.core, "RepresentationPrinter", hypothesis.core.RepresentationPrinter)
+        yield
 
 
 @pytest.fixture
