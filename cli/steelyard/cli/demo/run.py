@@ -18,6 +18,7 @@ from typing import Literal
 
 import msgspec
 
+from steelyard.api.console.progress import HELD_BACK_S
 from steelyard.api.people import create_api_key, demo_people
 from steelyard.broker_config.embedded import EmbeddedBroker, accepts_connections
 from steelyard.broker_config.errors import BrokerConfigError
@@ -51,8 +52,6 @@ SHORT_HISTORY_S = 8.0
 """Wall seconds in which what was missed since the last start is told."""
 STANDSTILL_S = 300.0
 """Wall seconds without anything new after which something is broken, and not only slow."""
-HELD_BACK_S = 3.0
-"""Wall seconds behind the plan from which on the history is said to be slow."""
 
 _KEY_ROLES = {"institute": Role.PLANNER, "enterprise": Role.OWNER, "supervisor": Role.SUPERVISOR}
 
