@@ -231,6 +231,8 @@ EVENTS: dict[EventKind, str] = {
     EventKind.INTERIM: "Interim verification",
     EventKind.CALIBRATION: "Calibration",
     EventKind.INTERMEDIATE_CHECK: "Intermediate check",
+    EventKind.REPAIR: "Repair",
+    EventKind.SEAL_OPENED: "Seal opened",
 }
 
 DECISIONS: dict[Decision, str] = {

@@ -24,6 +24,9 @@ class EventKind(StrEnum):
     CALIBRATION = "calibration"
     INTERMEDIATE_CHECK = "intermediate_check"
     """Check standard in the laboratory (ISO/IEC 17025, 6.4.10); decides nothing."""
+    REPAIR = "repair"
+    """Whoever repaired it; it is verified before it is used again."""
+    SEAL_OPENED = "seal_opened"
 
 
 class Decision(StrEnum):
@@ -45,7 +48,8 @@ class EventPoint:
     `test_point` is the reference value, in the MPE's unit. `as_found` and `as_left` are errors (indication - reference)
     and `expanded_uncertainty` theirs, all in `unit`: the MPE's unit, or "%" of the test point. `as_found` is None where
     it does not apply (a first calibration); `as_left` is None where it equals `as_found`, nothing having been adjusted.
-    `expanded_uncertainty` is None when the certificate does not tell it, never 0.
+    `expanded_uncertainty` is None when the certificate does not tell it, never 0. `at` is the value of the second
+    quantity on which the limits depend, in its unit of the catalogue: the flow at which a volume was measured.
     """
 
     test_point: float
@@ -54,10 +58,11 @@ class EventPoint:
     as_left: float | None
     expanded_uncertainty: float | None
     coverage_factor: float = 2.0
+    at: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that no certificate can hold."""
-        for name in ("test_point", "as_found", "as_left"):
+        for name in ("test_point", "as_found", "as_left", "at"):
             value = getattr(self, name)
             if value is not None and not math.isfinite(value):
                 raise LegalDataError(name, value, "give a finite number")
@@ -77,8 +82,10 @@ class EventPoint:
 class VerificationEvent:
     """One completed event.
 
-    `completed` is the legal (local) date, `id` unique within the installation, `performed_by` the body or laboratory,
-    `certificate` its certificate's or notice's number.
+    `completed` is the legal (local) date, `completed_at_ns` the instant (UTC ns) where it is known; `id` is unique
+    within the installation, `performed_by` the body or laboratory, `certificate` its certificate's or notice's number,
+    unique to that body. `limited_to` is the class that a LIMITED decision leaves. `supersedes` is the id of the event
+    in whose place this one stands: a corrected certificate, or with the decision NONE a withdrawal.
     """
 
     id: str
@@ -89,6 +96,9 @@ class VerificationEvent:
     performed_by: str
     certificate: str | None = None
     points: tuple[EventPoint, ...] = ()
+    completed_at_ns: int | None = None
+    limited_to: str | None = None
+    supersedes: str | None = None
 
     @property
     def adjusted(self) -> bool:

@@ -151,6 +151,9 @@ verification_event = Table(
     _text("performed_by"),
     _text("certificate", optional=True),
     Column("points", Json(tuple[EventPoint, ...]), nullable=False),
+    _ns("completed_at_ns", optional=True),
+    _text("limited_to", optional=True),
+    _text("supersedes", optional=True),
     Index(None, "instrument", "completed"),
 )
 

@@ -1,0 +1,85 @@
+"""What the register says of an instrument: a device with a legal life, whatever reads it and wherever it hangs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from steelyard.calibration.errors import LegalDataError
+from steelyard.calibration.verification.mpe import MaximumPermissibleError
+from steelyard.calibration.verification.regime import Regime
+from steelyard.contracts.identifiers import InstrumentId
+
+
+class Use(StrEnum):
+    """What its indications are used for; the law controls the first four (SAMR announcement 2020 No. 42)."""
+
+    TRADE = "trade"
+    SAFETY = "safety"
+    MEDICAL = "medical"
+    ENVIRONMENT = "environment"
+    NONE = "none"
+    """For its owner's own purposes only."""
+
+
+class DeviceState(StrEnum):
+    """Where a device is in its life."""
+
+    IN_USE = "in_use"
+    STORED = "stored"
+    """Taken out of use and announced so: nothing is demanded, and it is verified before it is used again."""
+    UNDER_REPAIR = "under_repair"
+    OUT_OF_SERVICE = "out_of_service"
+    SCRAPPED = "scrapped"
+    """The end: it stays in the ledger and is asked for nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """One device as its name plate and its register entry say.
+
+    `kind` is a name of the catalogue; `range_low`, `range_high` and `scale_interval` (e) in `unit`; `parameters` are
+    those of the kind's class table and rules (dn, q3, r, qmax, imin, gas …). `state` holds since `state_since` (None:
+    not known since when). `seal` is the register's note on the seal. `regime`, `period_months` and `mpe` override what
+    the catalogue says.
+    """
+
+    id: InstrumentId
+    name: str
+    kind: str
+    accuracy_class: str | None = None
+    range_low: float | None = None
+    range_high: float | None = None
+    unit: str | None = None
+    scale_interval: float | None = None
+    use: Use = Use.NONE
+    region: str | None = None
+    owner: str | None = None
+    state: DeviceState = DeviceState.IN_USE
+    state_since: date | None = None
+    put_into_use: date | None = None
+    maker: str | None = None
+    model: str | None = None
+    serial: str | None = None
+    batch: str | None = None
+    seal: str | None = None
+    parameters: Mapping[str, float | str] = field(default_factory=dict)
+    regime: Regime | None = None
+    period_months: int | None = None
+    mpe: MaximumPermissibleError | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a register entry that contradicts itself."""
+        if (self.range_low is None) != (self.range_high is None):
+            raise LegalDataError("range_high", self.range_high, "give both ends of the range, or none")
+        if self.range_low is not None and self.range_high is not None:
+            finite = math.isfinite(self.range_low) and math.isfinite(self.range_high)
+            if not finite or self.range_low >= self.range_high:
+                raise LegalDataError("range_high", self.range_high, f"give a number above {self.range_low!r}")
+        if self.scale_interval is not None and not (math.isfinite(self.scale_interval) and self.scale_interval > 0.0):
+            raise LegalDataError("scale_interval", self.scale_interval, "give a positive number")
+        if self.period_months is not None and not 1 <= self.period_months <= 1200:
+            raise LegalDataError("period_months", self.period_months, "give 1 to 1200 calendar months")
