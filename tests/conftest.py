@@ -4,6 +4,8 @@ A server that is not on this machine skips the tests that need it, with the way 
 ``STEELYARD_REQUIRE=all`` turns that into failures. How each server is had: docs/how-to/run-the-tests.md.
 """
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +22,19 @@ from servers.postgres import PostgresServer, start_postgres
 from waiting import PATIENCE_S
 
 hypothesis_profile.register()
+
+_MEMORY = Path("/dev/shm")  # noqa: S108 - a place, not a file of ours
+_MEMORY_BYTES = 2 * 1024**3
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Temporary directories lie in memory where there is room: no database waits for a disk.
+
+    What these tests promise of a crash is that of a process, whose files the kernel keeps either way.
+    PYTEST_DEBUG_TEMPROOT puts them elsewhere.
+    """
+    if config.option.basetemp is None and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _MEMORY_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
