@@ -2,7 +2,7 @@
 
     ContractError (ValueError)
     ├── IdentifierError      a name outside the one grammar
-    ├── UnitError            a unit code nobody registered
+    ├── UnitError            a unit nobody registered, or one that cannot become another
     ├── ProfileError         a device profile that cannot be right
     ├── KeyFormatError       text or bytes that are no Ed25519 key
     ├── TopicError           a topic that is not ours
@@ -44,7 +44,7 @@ class IdentifierError(ContractError):
 
 
 class UnitError(ContractError):
-    """A unit code nobody registered."""
+    """A unit that nobody registered, or that cannot be converted into another."""
 
 
 class ProfileError(ContractError):
