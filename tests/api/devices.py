@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from steelyard.calibration.verification.mpe import Absolute, MaximumPermissibleError, OfSpan, Relative
+from steelyard.calibration.mpe import Absolute, MaximumPermissibleError, OfSpan, Relative
 from steelyard.calibration.verification.regime import Regime
 from steelyard.contracts.registry import InstrumentKind, Organization, OrganizationKind
 

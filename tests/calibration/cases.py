@@ -2,9 +2,9 @@
 
 from datetime import UTC, date, datetime
 
+from steelyard.calibration.mpe import Absolute, MaximumPermissibleError
 from steelyard.calibration.verification.assessment import ErrorEstimate, Forecast
 from steelyard.calibration.verification.events import Decision, EventKind, EventPoint, VerificationEvent
-from steelyard.calibration.verification.mpe import Absolute, MaximumPermissibleError
 from steelyard.calibration.verification.regime import CatalogueReference, Confidence, LegalStatus, Regime
 
 MPE = MaximumPermissibleError(unit="MPa", rule=Absolute(limit=0.008), source="test")

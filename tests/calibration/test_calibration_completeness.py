@@ -3,8 +3,9 @@
 from datetime import date, timedelta
 
 from calibration.cases import DAY_NS, legal, ns
+from calibration.fleet import NOW
 from calibration.memory_ports import MemoryStores
-from calibration.test_calibration_service import NOW, story
+from calibration.test_calibration_service import story
 
 from steelyard.calibration.completeness import StillMissing, still_missing
 from steelyard.calibration.observing import pair_cursor

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steelyard.calibration.errors import LegalDataError
+from steelyard.calibration.mpe import Absolute, MaximumPermissibleError
 from steelyard.calibration.verification.due_date import (
     add_months,
     due_dates,
@@ -17,7 +18,6 @@ from steelyard.calibration.verification.due_date import (
     valid_until,
 )
 from steelyard.calibration.verification.events import Decision, EventKind, EventPoint, VerificationEvent
-from steelyard.calibration.verification.mpe import Absolute, MaximumPermissibleError
 from steelyard.calibration.verification.regime import CatalogueReference, Confidence, LegalStatus, Regime
 
 MPE = MaximumPermissibleError(unit="kg", rule=Absolute(limit=1.0), source="test")

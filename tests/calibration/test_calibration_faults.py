@@ -5,8 +5,9 @@ from datetime import date, timedelta
 
 import pytest
 from calibration.cases import DAY_NS, event, legal, point
+from calibration.fleet import NOW, TODAY, YEARS_BEFORE_NOW, Fleet
 from calibration.memory_ports import PowerCut
-from calibration.test_calibration_service import NOW, TODAY, YEARS_BEFORE_NOW, Fleet, story
+from calibration.test_calibration_service import story
 
 from steelyard.calibration.verification.events import Decision, EventKind
 from steelyard.calibration.verification.work_orders import OrderState

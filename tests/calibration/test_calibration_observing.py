@@ -8,10 +8,10 @@ from calibration.cases import DAY_NS, legal, ns
 from calibration.memory_ports import MemoryReadings
 
 from steelyard.calibration.errors import ObservationError
+from steelyard.calibration.mpe import MaximumPermissibleError, Relative
 from steelyard.calibration.observing import observe_pair, observe_seal, usable_pairs
 from steelyard.calibration.ports import Cursor
 from steelyard.calibration.settings import CalibrationSettings
-from steelyard.calibration.verification.mpe import MaximumPermissibleError, Relative
 from steelyard.calibration.verification.observations import ReferencePair
 from steelyard.contracts.registry import Channel
 

@@ -5,7 +5,8 @@ from datetime import date
 
 import pytest
 from calibration.cases import event
-from calibration.test_calibration_service import NOW, START, TODAY, assessed_story, story
+from calibration.fleet import NOW, START, TODAY
+from calibration.test_calibration_service import assessed_story, story
 
 from steelyard.calibration.errors import OrderChanged
 from steelyard.calibration.service import CalibrationService

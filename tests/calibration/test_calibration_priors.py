@@ -6,9 +6,9 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 from calibration.cases import event, legal, ns, point
+from calibration.fleet import channel, instrument
 from calibration.fleets import parameters
 from calibration.memory_ports import MemoryStores
-from calibration.test_calibration_service import channel, instrument
 
 from steelyard.calibration.engine.tracking.change import ChangeDesign
 from steelyard.calibration.engine.tracking.drift import ErrorRecord, filter_fleet

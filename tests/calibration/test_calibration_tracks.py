@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steelyard.calibration.errors import LegalDataError, MpeError, ObservationError
+from steelyard.calibration.mpe import Absolute, MaximumPermissibleError, Phase, Relative, parse_mpe
 from steelyard.calibration.tracks import InstrumentRecord, build_track, limits_of
 from steelyard.calibration.verification.certificates import certificate_observations
-from steelyard.calibration.verification.classes import weighing_instrument
 from steelyard.calibration.verification.events import EventKind
-from steelyard.calibration.verification.mpe import Absolute, MaximumPermissibleError, Relative
 from steelyard.calibration.verification.observations import (
     ErrorObservation,
     ObservationSource,
@@ -147,8 +146,30 @@ def test_relative_errors_meet_relative_limits():
     mpe = MaximumPermissibleError(unit="W", rule=Relative(percent=1.0), source="t", in_use_factor=2.0)
     seen = daily(ns(2026, 1, 1), 0.5, test_point=-40_000.0, unit="%")
     assert limits_of(mpe, seen) == pytest.approx((-1.0, 1.0))
-    assert limits_of(mpe, seen, in_use=True) == pytest.approx((-2.0, 2.0))
+    assert limits_of(mpe, seen, phase=Phase.IN_USE) == pytest.approx((-2.0, 2.0))
     assert limits_of(mpe, replace(seen, unit="W", error=200.0)) == pytest.approx((-400.0, 400.0))
+
+
+def test_limits_in_another_unit_meet_errors_in_each():
+    # OIML R 111-1:2004, table 1: 20 kg of class F1 within 100 mg.
+    weight = parse_mpe({"table": "oiml-r111", "class": "F1", "unit": "kg"}, "test")
+    seen = daily(ns(2026, 1, 1), 0.5, test_point=20.0, unit="mg")
+    assert limits_of(weight, seen) == (-100.0, 100.0)
+    assert limits_of(weight, replace(seen, unit="kg")) == pytest.approx((-1e-4, 1e-4))
+    assert limits_of(weight, replace(seen, unit="%")) == pytest.approx((-5e-4, 5e-4))
+    percent = MaximumPermissibleError(unit="m3", limit_unit="%", rule=Absolute(limit=2.0), source="t")
+    assert limits_of(percent, replace(seen, unit="m3")) == pytest.approx((-0.4, 0.4))
+    with pytest.raises(ObservationError, match="must not be zero"):
+        limits_of(percent, replace(seen, unit="m3", test_point=0.0))
+
+
+@pytest.mark.parametrize(("upper", "lower", "expected"), [(4.0, 0.0, 0.0), (0.0, 4.0, 0.0), (1.0, 4.0, 0.6)])
+def test_an_unknown_error_is_expected_at_zero_or_between_limits_of_which_one_is_zero(upper, lower, expected):
+    status = legal(mpe=MaximumPermissibleError(unit="km", rule=Absolute(limit=upper, lower_limit=lower), source="t"))
+    built = build_track(record(event(date(2026, 1, 1), point(10.0, 0.0, unit="km")), status=status))
+    assert built is not None
+    assert built.expected == pytest.approx(expected)
+    assert built.error == pytest.approx(((0.0 - (upper - lower) / 2.0) / ((upper + lower) / 2.0),))
 
 
 def test_percent_of_humidity_is_not_percent_of_a_value():
@@ -164,7 +185,7 @@ def test_another_unit_is_refused():
 
 
 def test_a_point_where_the_mpe_is_silent_is_refused():
-    status = legal(mpe=weighing_instrument("III", interval=1.0, unit="kg"))
+    status = legal(mpe=parse_mpe({"table": "oiml-r76", "class": "III", "e": 1, "unit": "kg"}, "test"))
     with pytest.raises(MpeError, match="zones reach"):
         build_track(record(event(date(2026, 1, 1), point(20_000.0, 0.5, unit="kg")), status=status))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from steelyard.calibration.engine.tolerances.loading import builtin_tables, load_tables
+from steelyard.calibration.mpe import builtin_tables, load_tables
 from steelyard.cli.main import main
 
 PAGES = Path(__file__).parents[2] / "docs" / "reference"
@@ -36,6 +36,8 @@ def test_the_documented_table_loads_and_the_program_runs():
     with contextlib.redirect_stdout(io.StringIO()):
         exec(compile(program, "tolerances.md", "exec"), names)  # noqa: S102 - our own page
     assert names["found"].upper.tolist() == [1.0, 2.0]
+    assert names["scale"].in_use_factor == 2.0
+    assert names["meter"].others == {"flow", "temperature"}
 
 
 def test_every_built_in_table_is_listed():

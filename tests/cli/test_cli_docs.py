@@ -7,8 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from steelyard.calibration.mpe import MaximumPermissibleError, limits_at, parse_mpe
+from steelyard.calibration.mpe.rules import RULE_TYPES
 from steelyard.calibration.verification.events import Decision, EventKind
-from steelyard.calibration.verification.mpe import MaximumPermissibleError, limits_at
 from steelyard.calibration.verification.regime import Regime
 from steelyard.cli import registry_file
 from steelyard.cli.main import COMMANDS
@@ -24,13 +25,18 @@ RULES = re.findall(r"^rule = .*$", REGISTRY, re.MULTILINE)
 @pytest.mark.parametrize("line", RULES)
 def test_each_rule_on_the_page_is_a_rule(line: str) -> None:
     mpe = msgspec.convert({"unit": "kg", "source": "page", **tomllib.loads(line)}, MaximumPermissibleError)
-    limits = limits_at(mpe, 100.0)
+    limits = limits_at(mpe, {"value": 100.0, "flow": 1.0, "temperature": 20.0})
     assert limits.lower < 0 < limits.upper
 
 
 def test_the_page_names_every_kind_of_rule() -> None:
     tags = {tomllib.loads(line)["rule"]["type"] for line in RULES}
-    assert tags == {"absolute", "relative", "of_span", "linear", "any_of", "piecewise"}
+    assert tags == set(RULE_TYPES)
+
+
+def test_the_class_on_the_page_is_one() -> None:
+    (line,) = re.findall(r"^mpe = .*$", REGISTRY, re.MULTILINE)
+    assert parse_mpe(tomllib.loads(line)["mpe"], "page").table is not None
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from steelyard.calibration.verification.mpe import limits_at
+from steelyard.calibration.mpe import limits_at
 from steelyard.calibration.verification.regime import Regime
 from steelyard.cli.registry_file import parse_registry
 from steelyard.contracts.errors import ContractError
@@ -90,6 +90,16 @@ def test_a_registry_becomes_the_projects_own_types() -> None:
     assert file.events[0].points[0].as_found == 0.001
 
 
+def test_the_limits_may_be_a_class_of_a_table() -> None:
+    old = 'source = "JJG 882-2019, class 0.5"\nrule = { type = "of_span", percent = 0.5, span = 1.6 }'
+    assert old in GOOD
+    text = GOOD.replace(old, 'table = "en-837"\nclass = "0.6"\nspan = 1.6')
+    (legal,) = parse_registry(text, "registry.toml", profile_of).registration.legal_statuses
+    assert limits_at(legal.mpe, 0.8).upper == pytest.approx(0.0096)  # EN 837-1: 0.6 % of 1.6 MPa
+    assert legal.mpe.table is not None
+    assert legal.mpe.table.accuracy_class == "0.6"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -99,7 +109,12 @@ def test_a_registry_becomes_the_projects_own_types() -> None:
         ('profile = "pressure_transmitter"', 'profile = "nothing"', ["pt-1", "nothing", "sdm630"]),
         ('channel = "pressure"\nperiod', 'channel = "preassure"\nperiod', ["pt-1", "preassure"]),
         ('unit = "MPa"\nsource', 'unit = "bar"\nsource', ["pt-1", "bar", "MPa"]),
-        ("percent = 0.5", "percent = -0.5", ["percent"]),
+        ("percent = 0.5", "percent = -0.5", ["pt-1", "legal.mpe: rule.percent"]),
+        (
+            'rule = { type = "of_span", percent = 0.5, span = 1.6 }',
+            'table = "en-873"',
+            ["pt-1", "did you mean 'en-837'"],
+        ),
         ('regime = "voluntary"', 'regime = "sometimes"', ["regime", "sometimes"]),
         ("period_months = 24\n", "", ["pt-1", "period_months"]),
         ("expanded_uncertainty = 0.0008", "expanded_uncertainty = 0.0", ["pt-1", "expanded_uncertainty"]),

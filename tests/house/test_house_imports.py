@@ -64,6 +64,7 @@ def test_law_holds_no_arrays() -> None:
     allowed = (
         "steelyard.calibration.verification",
         "steelyard.calibration.errors",
+        "steelyard.calibration.mpe",
         "steelyard.calibration.settings",
         "steelyard.contracts",
         "msgspec",

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from storage.record_samples import added, entry, order
 
-from steelyard.calibration.verification.mpe import Absolute, MaximumPermissibleError, OfSpan, Piecewise, Zone
+from steelyard.calibration.mpe import Absolute, MaximumPermissibleError, OfSpan, Piecewise, Zone
 from steelyard.calibration.verification.observations import ReferencePair
 from steelyard.calibration.verification.regime import CatalogueReference, Confidence, LegalStatus, Regime
 from steelyard.calibration.verification.work_orders import OrderState, Trigger

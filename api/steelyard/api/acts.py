@@ -130,12 +130,12 @@ def record_event(
         )
     legal = desk.records.registry.legal_status(instrument.id)
     for point in points:
-        if legal is not None and point.unit not in {legal.mpe.unit, "%"}:
+        if legal is not None and point.unit not in legal.mpe.error_units:
             raise Invalid(
-                f"The permitted error of this instrument is given in {legal.mpe.unit}.",
+                f"The permitted error of this instrument is given in {legal.mpe.limit_unit}.",
                 field="points.unit",
                 value=point.unit,
-                remedy=f"Give the errors in {legal.mpe.unit}, or in % of the test point.",
+                remedy=f"Give the errors in {legal.mpe.error_units_text}.",
             )
     event = VerificationEvent(
         id=f"event-{secrets.token_hex(8)}",

@@ -20,10 +20,10 @@ from steelyard.calibration.engine.tracking.forecast import (
 from steelyard.calibration.engine.tracking.priors import OBSERVED_RATE_FACTOR, DriftPrior
 from steelyard.calibration.engine.tracking.state import DriftParameters, ErrorState, Floats
 from steelyard.calibration.fleet_priors import FleetPriors, KindPrior
+from steelyard.calibration.mpe import Limits, Phase
 from steelyard.calibration.settings import CalibrationSettings
 from steelyard.calibration.tracks import YEAR_NS, Scale, Track, limits_of, padded, scale_of
 from steelyard.calibration.verification.assessment import Assumed, ErrorEstimate, Forecast, Jump
-from steelyard.calibration.verification.mpe import Limits
 from steelyard.calibration.verification.observations import ObservationStage
 from steelyard.calibration.verification.regime import LegalStatus
 
@@ -104,7 +104,7 @@ def estimates_at(
         **{f.name: np.concatenate([getattr(one.parameters, f.name) for one in found]) for f in fields(DriftParameters)}
     )
     scales = [scale_of(one.legal.mpe, one.track.last) for one in found]
-    limits = [limits_of(one.legal.mpe, one.track.last, in_use=True) for one in found]
+    limits = [limits_of(one.legal.mpe, one.track.last, phase=Phase.IN_USE) for one in found]
     pairs = list(zip(limits, scales, strict=True))
     days = np.append(np.arange(0.0, settings.horizon_days, _FORECAST_STEP_DAYS), float(settings.horizon_days))
     ahead = forecast(

@@ -17,8 +17,8 @@ import numpy as np
 from steelyard.calibration.engine.tracking.drift import ErrorRecord
 from steelyard.calibration.engine.tracking.forecast import DAYS_PER_YEAR
 from steelyard.calibration.errors import CalibrationError, ObservationError
+from steelyard.calibration.mpe import Limits, MaximumPermissibleError, Phase, limits_at
 from steelyard.calibration.verification.events import EventKind, VerificationEvent
-from steelyard.calibration.verification.mpe import Limits, MaximumPermissibleError, limits_at
 from steelyard.calibration.verification.observations import (
     ErrorObservation,
     ObservationSource,
@@ -26,6 +26,7 @@ from steelyard.calibration.verification.observations import (
     ReferencePair,
 )
 from steelyard.calibration.verification.regime import LegalStatus
+from steelyard.contracts.units import convert
 
 YEAR_NS = DAYS_PER_YEAR * 86_400e9
 
@@ -65,7 +66,7 @@ class Track:
 
     `t` years since 1970; `error`, `noise` in MPE; `pair`, `adjusted` as in `engine.tracking.drift.ErrorRecord`. `last`
     is the newest observation, whose test point and unit the estimate is stated for; `reference` the standard
-    uncertainty of the reference pair and `expected` where an unknown error is expected (error 0), both in MPE; `kind`
+    uncertainty of the reference pair and `expected` where an unknown error is expected, both in MPE; `kind`
     as registered. `refused` says why observations were left out, a clause for each cause.
     """
 
@@ -106,7 +107,7 @@ def build_track(record: InstrumentRecord) -> Track | None:
         adjusted=_adjusted_before(chosen, record.events),
         last=chosen[-1],
         reference=reference,
-        expected=-scales[-1].centre / scales[-1].half_width,
+        expected=_expected(scales[-1]),
         kind=record.kind,
         refused=tuple(dict.fromkeys(str(error) for error in refused)),
     )
@@ -125,26 +126,40 @@ def padded(tracks: Sequence[Track]) -> ErrorRecord:
     return ErrorRecord(t=t, error=error, noise=noise, pair=pair, adjusted=adjusted, count=count)
 
 
-def limits_of(mpe: MaximumPermissibleError, observation: ErrorObservation, *, in_use: bool = False) -> Limits:
+def limits_of(
+    mpe: MaximumPermissibleError, observation: ErrorObservation, *, phase: Phase = Phase.SUBSEQUENT
+) -> Limits:
     """The MPE at an observation's test point, in the observation's unit.
 
-    Raises ObservationError for a unit that is neither the MPE's nor "%", MpeError where the MPE says nothing.
+    Raises ObservationError for a unit in which no error of the instrument is stated, MpeError where the MPE says
+    nothing.
     """
-    limits = limits_at(mpe, observation.test_point, in_use=in_use)
-    if observation.unit == mpe.unit:
+    limits = limits_at(mpe, observation.test_point, phase=phase)
+    unit, magnitude = observation.unit, abs(observation.test_point)
+    if unit == mpe.limit_unit:
         return limits
-    if observation.unit != "%" or observation.test_point == 0.0:
-        raise ObservationError(
-            "unit", observation.unit, f"{observation.instrument}: give errors in {mpe.unit} or in % of a value not zero"
-        )
-    percent = 100.0 / abs(observation.test_point)
-    return Limits(limits.lower * percent, limits.upper * percent)
+    if unit not in mpe.error_units or (magnitude == 0.0 and "%" in {unit, mpe.limit_unit}):
+        remedy = f"{observation.instrument}: give errors in {mpe.error_units_text}, which must not be zero for %"
+        raise ObservationError("unit", unit, remedy)
+    if mpe.limit_unit == "%":
+        factor = magnitude / 100.0
+    else:
+        factor = convert(1.0, mpe.limit_unit, mpe.unit, difference=True)
+        if unit == "%":
+            factor *= 100.0 / magnitude
+    return Limits(limits.lower * factor, limits.upper * factor)
 
 
 def scale_of(mpe: MaximumPermissibleError, observation: ErrorObservation) -> Scale:
     """The scale that makes the MPE at verification, at the observation's test point, the interval from -1 to 1."""
     limits = limits_of(mpe, observation)
     return Scale(centre=(limits.upper + limits.lower) / 2.0, half_width=(limits.upper - limits.lower) / 2.0)
+
+
+def _expected(scale: Scale) -> float:
+    """Where an unknown error is expected, in MPE: at zero; where zero is a limit, between the limits."""
+    at_zero = -scale.centre / scale.half_width
+    return at_zero if abs(at_zero) < 1.0 else 0.0
 
 
 def _usable(record: InstrumentRecord) -> tuple[InstrumentRecord, list[CalibrationError]]:

@@ -5,6 +5,7 @@
     [[instrument]]    id, gateway, name, profile, serial, location, accuracy_class
     [instrument.legal]       regime, channel, period_months, service_date, catalogue, confidence, range_low, range_high
     [instrument.legal.mpe]   unit, source, in_use_factor, rule = { type = "relative", percent = 1.0 }
+                             or table, class, unit and the table's parameters
     [[pair]]          instrument, channel, reference_instrument, reference_channel, expanded_uncertainty, …
     [[event]]         id, instrument, kind, completed, decision, performed_by, certificate
     [[event.point]]   test_point, unit, as_found, as_left, expanded_uncertainty, coverage_factor
@@ -21,11 +22,11 @@ from datetime import date
 import msgspec
 
 from steelyard.calibration.errors import CalibrationError
+from steelyard.calibration.mpe import Confidence, parse_mpe
 from steelyard.calibration.verification.certificates import require_plausible_date
 from steelyard.calibration.verification.events import Decision, EventKind, EventPoint, VerificationEvent
-from steelyard.calibration.verification.mpe import MaximumPermissibleError
 from steelyard.calibration.verification.observations import ReferencePair
-from steelyard.calibration.verification.regime import CatalogueReference, Confidence, LegalStatus, Regime
+from steelyard.calibration.verification.regime import CatalogueReference, LegalStatus, Regime
 from steelyard.contracts.errors import ContractError, SettingsError
 from steelyard.contracts.identifiers import (
     ChannelId,
@@ -66,11 +67,11 @@ class GatewayTable(_Table, frozen=True):
 
 
 class LegalTable(_Table, frozen=True):
-    """``[instrument.legal]``: periods in calendar months, the range in the MPE's unit."""
+    """``[instrument.legal]``: periods in calendar months, the range in the MPE's unit, `mpe` for `parse_mpe`."""
 
     regime: Regime
     channel: str
-    mpe: MaximumPermissibleError
+    mpe: dict[str, object]
     catalogue: str
     confidence: Confidence
     period_months: int | None = None
@@ -254,13 +255,14 @@ def _instrument(table: InstrumentTable, profile: Profile, owner_of: dict[Gateway
 
 def _legal(instrument: InstrumentId, profile: Profile, table: LegalTable) -> LegalStatus:
     channel = profile.channel(ChannelId(table.channel))
-    if channel.unit != table.mpe.unit:
-        raise SettingsError("legal.mpe.unit", table.mpe.unit, f"channel '{channel.id}' is in {channel.unit}: use that")
+    mpe = parse_mpe(table.mpe, "legal.mpe")
+    if channel.unit != mpe.unit:
+        raise SettingsError("legal.mpe.unit", mpe.unit, f"channel '{channel.id}' is in {channel.unit}: use that")
     return LegalStatus(
         instrument=instrument,
         regime=table.regime,
         channel=channel.id,
-        mpe=table.mpe,
+        mpe=mpe,
         period_months=table.period_months,
         catalogue=CatalogueReference(document=table.catalogue, confidence=table.confidence),
         service_date=table.service_date,

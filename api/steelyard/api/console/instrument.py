@@ -332,7 +332,7 @@ def _plate(item: FleetItem, legal: LegalStatus | None) -> list[Fact]:
     ]
     if legal is not None:
         facts.append(Fact(name="Control", text=REGIMES[legal.regime]))
-        facts.append(Fact(name="Limits from", text=legal.mpe.source))
+        facts.append(Fact(name="Limits from", text=legal.mpe.origin))
         if legal.range_low is not None and legal.range_high is not None:
             low, high = significant(legal.range_low), significant(legal.range_high)
             facts.append(Fact(name="Range", text=f"{low} to {high} {symbol(legal.mpe.unit)}"))

@@ -79,12 +79,12 @@ class Assumed:
 class ErrorEstimate:
     """The error at one test point.
 
-    `error` +- `standard_uncertainty` and the MPE in use (`mpe_lower` < 0 < `mpe_upper`) in `unit`: the channel's unit,
-    or "%" of the test point. `rate_per_year` +- `rate_standard_uncertainty` in `unit` per 365.25 days.
-    `probability_out_of_tolerance` is P(error outside the MPE in use) at the assessment. `observation_count` and
-    `last_observation_ns` say what it rests on, `drift_significant` whether the rate differs from zero with the
-    required confidence, `in_service` whether it was observed at work since the newest certificate. `assumed` is None in
-    assessments from before it was kept.
+    `error` +- `standard_uncertainty` and the MPE in use (`mpe_lower` <= 0 <= `mpe_upper`, not both 0) in `unit`: the
+    channel's unit, the limits' own, or "%" of the test point. `rate_per_year` +- `rate_standard_uncertainty` in `unit`
+    per 365.25 days. `probability_out_of_tolerance` is P(error outside the MPE in use) at the assessment.
+    `observation_count` and `last_observation_ns` say what it rests on, `drift_significant` whether the rate differs
+    from zero with the required confidence, `in_service` whether it was observed at work since the newest certificate.
+    `assumed` is None in assessments from before it was kept.
     """
 
     channel: ChannelId

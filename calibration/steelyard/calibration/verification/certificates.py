@@ -24,18 +24,17 @@ def certificate_observations(
     was found before a repair and after it on the same day stay two measurements.
 
     A point that was not adjusted is one measurement and gives one observation, however often a certificate prints it.
-    Raises LegalDataError for a point in a unit that is neither the MPE's nor "%", and for a date that no certificate of
-    a working instrument has.
+    Raises LegalDataError for a point in a unit in which no error of the instrument is stated, and for a date that no
+    certificate of a working instrument has.
     """
     require_plausible_date(event.completed)
     check = event.kind is EventKind.INTERMEDIATE_CHECK
     source = ObservationSource.INTERMEDIATE_CHECK if check else ObservationSource.CERTIFICATE
     found: list[ErrorObservation] = []
     for point in event.points:
-        if point.unit not in {legal.mpe.unit, "%"}:
-            raise LegalDataError(
-                "unit", point.unit, f"event {event.id}: give errors in {legal.mpe.unit} or in % of the test point"
-            )
+        if point.unit not in legal.mpe.error_units:
+            remedy = f"event {event.id}: give errors in {legal.mpe.error_units_text}"
+            raise LegalDataError("unit", point.unit, remedy)
         for stage, error in _stages(point):
             found.append(
                 ErrorObservation(

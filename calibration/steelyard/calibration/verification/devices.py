@@ -9,7 +9,7 @@ from datetime import date
 from enum import StrEnum
 
 from steelyard.calibration.errors import LegalDataError
-from steelyard.calibration.verification.mpe import MaximumPermissibleError
+from steelyard.calibration.mpe import MaximumPermissibleError
 from steelyard.calibration.verification.regime import Regime
 from steelyard.contracts.identifiers import InstrumentId
 

@@ -46,10 +46,11 @@ class EventPoint:
     """One test point of an event.
 
     `test_point` is the reference value, in the MPE's unit. `as_found` and `as_left` are errors (indication - reference)
-    and `expanded_uncertainty` theirs, all in `unit`: the MPE's unit, or "%" of the test point. `as_found` is None where
-    it does not apply (a first calibration); `as_left` is None where it equals `as_found`, nothing having been adjusted.
-    `expanded_uncertainty` is None when the certificate does not tell it, never 0. `at` is the value of the second
-    quantity on which the limits depend, in its unit of the catalogue: the flow at which a volume was measured.
+    and `expanded_uncertainty` theirs, all in `unit`: the MPE's unit, that of its limits, or "%" of the test point.
+    `as_found` is None where it does not apply (a first calibration); `as_left` is None where it equals `as_found`,
+    nothing having been adjusted. `expanded_uncertainty` is None when the certificate does not tell it, never 0. `at` is
+    the value of the second quantity on which the limits depend, in its unit of the catalogue: the flow at which a
+    volume was measured.
     """
 
     test_point: float

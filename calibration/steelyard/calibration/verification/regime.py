@@ -8,8 +8,10 @@ from datetime import date
 from enum import StrEnum
 
 from steelyard.calibration.errors import LegalDataError
-from steelyard.calibration.verification.mpe import MaximumPermissibleError
+from steelyard.calibration.mpe import Confidence, MaximumPermissibleError
 from steelyard.contracts.identifiers import ChannelId, InstrumentId
+
+__all__ = ["MANDATORY", "CatalogueReference", "Confidence", "LegalStatus", "Regime"]
 
 
 class Regime(StrEnum):
@@ -30,14 +32,6 @@ class Regime(StrEnum):
 
 MANDATORY = frozenset({Regime.FIRST_SCRAP, Regime.FIRST_LIMITED, Regime.PERIODIC})
 """Regimes in which the law sets the period: evidence may shorten it, never extend it."""
-
-
-class Confidence(StrEnum):
-    """How well a legal fact is known; an operator overrides what is not HIGH."""
-
-    HIGH = "H"
-    MEDIUM = "M"
-    LOW = "L"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

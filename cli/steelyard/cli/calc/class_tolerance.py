@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from steelyard.calibration.engine.conformance.errors import ConformanceError
 from steelyard.calibration.engine.conformance.limits import Limits
-from steelyard.calibration.engine.tolerances.class_table import Phase
-from steelyard.calibration.engine.tolerances.errors import ToleranceError
-from steelyard.calibration.engine.tolerances.loading import builtin_tables, load_tables
+from steelyard.calibration.errors import MpeError
+from steelyard.calibration.mpe import Phase, builtin_tables, load_tables
 from steelyard.cli.calc.documents import Table, read_text, source_name
 from steelyard.cli.errors import CommandError
 
@@ -32,7 +31,7 @@ def class_tolerance(asked: Table) -> Limits:
         if not at:
             raise asked.fault("at", f"is missing; write the table [{asked.field('at')}] with {table.variable}")
         found = table.permissible_errors(accuracy_class, phase, at, parameters=parameters, circumstance=circumstance)
-    except ToleranceError as error:
+    except MpeError as error:
         raise CommandError(f"{asked.source}: {asked.path}.{error}") from error
     if not bool(found.covered):
         raise asked.fault("at", f"{table.id} says nothing of this point for class {accuracy_class}")

@@ -13,18 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
+from steelyard.calibration.mpe import Confidence, parse_mpe
 from steelyard.calibration.verification.due_date import add_months
 from steelyard.calibration.verification.events import Decision, EventKind
-from steelyard.calibration.verification.mpe import (
-    Absolute,
-    Linear,
-    MaximumPermissibleError,
-    OfSpan,
-    Piecewise,
-    Relative,
-    Zone,
-)
-from steelyard.calibration.verification.regime import Confidence, Regime
+from steelyard.calibration.verification.regime import Regime
 from steelyard.cli.registry_file import (
     EventTable,
     GatewayTable,
@@ -69,11 +61,19 @@ class Kind:
     catalogue: str
     confidence: Confidence
     channel: str
-    mpe: MaximumPermissibleError
+    mpe: dict[str, object]
     span: tuple[float, float]
     points: tuple[float, ...]
     uncertainty: float
     relative: bool = False
+
+
+def _relative(unit: str, percent: float, source: str) -> dict[str, object]:
+    return {"unit": unit, "source": source, "rule": {"type": "relative", "percent": percent}}
+
+
+def _of_span(unit: str, percent: float, span: float, source: str) -> dict[str, object]:
+    return {"unit": unit, "source": source, "rule": {"type": "of_span", "percent": percent, "span": span}}
 
 
 METER = Kind(
@@ -84,7 +84,7 @@ METER = Kind(
     catalogue="JJG 596-2012",
     confidence=Confidence.LOW,
     channel="power_total",
-    mpe=MaximumPermissibleError(unit="W", rule=Relative(percent=1.0), source="JJG 596-2012, class 1, reference load"),
+    mpe=_relative("W", 1.0, "JJG 596-2012, class 1, reference load"),
     span=(0.0, 55_000.0),
     points=(10_000.0, 25_000.0, 50_000.0),
     uncertainty=0.1,
@@ -98,9 +98,7 @@ CHECK_METER = Kind(
     catalogue="JJG 596-2012",
     confidence=Confidence.LOW,
     channel="power_total",
-    mpe=MaximumPermissibleError(
-        unit="W", rule=Relative(percent=0.2), source="JJG 596-2012, class 0.2S, reference load"
-    ),
+    mpe=_relative("W", 0.2, "JJG 596-2012, class 0.2S, reference load"),
     span=(0.0, 55_000.0),
     points=(10_000.0, 25_000.0, 50_000.0),
     uncertainty=0.04,
@@ -114,7 +112,7 @@ TRANSMITTER = Kind(
     catalogue="JJG 882-2019",
     confidence=Confidence.MEDIUM,
     channel="pressure",
-    mpe=MaximumPermissibleError(unit="MPa", rule=OfSpan(percent=0.5, span=1.6), source="JJG 882-2019, class 0.5"),
+    mpe=_of_span("MPa", 0.5, 1.6, "JJG 882-2019, class 0.5"),
     span=(0.0, 1.6),
     points=(0.4, 0.8, 1.2),
     uncertainty=0.0012,
@@ -127,7 +125,7 @@ GAUGE = Kind(
     catalogue="JJG 875-2019",
     confidence=Confidence.MEDIUM,
     channel="pressure",
-    mpe=MaximumPermissibleError(unit="MPa", rule=OfSpan(percent=0.1, span=1.6), source="JJG 875-2019, class 0.1"),
+    mpe=_of_span("MPa", 0.1, 1.6, "JJG 875-2019, class 0.1"),
     span=(0.0, 1.6),
     points=(0.4, 0.8, 1.2),
     uncertainty=0.0004,
@@ -140,7 +138,7 @@ THERMOMETER = Kind(
     catalogue="JJG 229-2010",
     confidence=Confidence.HIGH,
     channel="temperature",
-    mpe=MaximumPermissibleError(unit="Cel", rule=Linear(constant=0.3, slope=0.005), source="IEC 60751:2022, class B"),
+    mpe={"table": "iec-60751", "class": "B"},
     span=(-50.0, 200.0),
     points=(0.0, 50.0, 100.0),
     uncertainty=0.04,
@@ -153,18 +151,7 @@ SCALE = Kind(
     catalogue="JJG 539-2016",
     confidence=Confidence.HIGH,
     channel="gross",
-    mpe=MaximumPermissibleError(
-        unit="kg",
-        rule=Piecewise(
-            zones=(
-                Zone(up_to=500.0, rule=Absolute(limit=0.5)),
-                Zone(up_to=2000.0, rule=Absolute(limit=1.0)),
-                Zone(up_to=3000.0, rule=Absolute(limit=1.5)),
-            )
-        ),
-        source="OIML R 76-1:2006, 3.5.1, class III, e = 1 kg",
-        in_use_factor=2.0,
-    ),
+    mpe={"table": "oiml-r76", "class": "III", "e": 1.0, "unit": "kg"},
     span=(0.0, 3000.0),
     points=(500.0, 1500.0, 3000.0),
     uncertainty=0.16,
@@ -335,7 +322,7 @@ def _point(
     found = round(error + laboratory.gauss(0.0, kind.uncertainty / COVERAGE / 2.0), 6)
     return PointTable(
         test_point=point,
-        unit="%" if kind.relative else kind.mpe.unit,
+        unit="%" if kind.relative else parse_mpe(kind.mpe, kind.profile).unit,
         as_found=None if first else found,
         as_left=found if first else None,
         expanded_uncertainty=kind.uncertainty,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 from sqlalchemy import Dialect, Text, TypeDecorator
 
-from steelyard.calibration.verification.mpe import MaximumPermissibleError, decode_mpe, encode_mpe
+from steelyard.calibration.mpe import MaximumPermissibleError, decode_mpe, encode_mpe
 from steelyard.contracts.keys import PublicKey
 from steelyard.storage.errors import RecordRefused
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from steelyard.calibration.engine.sensors.platinum import PlatinumThermometer
-from steelyard.calibration.engine.tolerances.class_table import Confidence, Phase, failed_checks
-from steelyard.calibration.engine.tolerances.loading import builtin_tables
+from steelyard.calibration.mpe import Confidence, Phase, builtin_tables, failed_checks
 
 TABLES = builtin_tables()
 CLASSES = [(table, name) for table in TABLES.values() for name in table.classes]

@@ -5,36 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from steelyard.calibration.engine.tolerances.errors import RuleError, TableError
-from steelyard.calibration.engine.tolerances.parsing import Plain, parse_rule, product, resolved
-from steelyard.calibration.engine.tolerances.rules import (
-    Floats,
-    PermissibleErrors,
-    arrays_of,
-    permissible_errors,
-    value_of,
-)
-
-
-class Phase(StrEnum):
-    """When in an instrument's life its error is judged."""
-
-    FIRST = "first"
-    SUBSEQUENT = "subsequent"
-    IN_USE = "in_use"
-
-
-class Confidence(StrEnum):
-    """How well a fact is known: read in a source, secondary, recalled."""
-
-    HIGH = "H"
-    MEDIUM = "M"
-    LOW = "L"
+from steelyard.calibration.errors import MpeError
+from steelyard.calibration.mpe.arrays import PermissibleErrors, permissible_errors
+from steelyard.calibration.mpe.plain import parse_rule, product, resolved
+from steelyard.calibration.mpe.rules import Case, Cases, Range, Rule, scaled
+from steelyard.calibration.mpe.words import Confidence, Phase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +23,9 @@ class Source:
     edition: str
     clause: str
     confidence: Confidence
+
+    def __str__(self) -> str:
+        return f"{self.document}, {self.edition}, {self.clause}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +41,7 @@ class Entry:
     phases: tuple[Phase, ...]
     circumstance: str | None
     where: Mapping[str, tuple[tuple[float | str, float | str], ...]]
-    rule: Plain
+    rule: Mapping[str, object]
     confidence: Confidence
 
 
@@ -82,8 +63,9 @@ class CheckPoint:
 class ClassTable:
     """`variable` that rules speak of, in `unit`; limits in `limit_unit`; `parameters` that must be given, by name.
 
-    `class_parameters` by class and name; `phase_factors` multiply entries without phases of their own; the first
-    entry that fits a point holds; `checks` are points with known limits.
+    `unit` is a UCUM code or says in words that it is the instrument's own; `quantity` is the kind of quantity that the
+    variable is (None: not told). `class_parameters` by class and name; `phase_factors` multiply entries without phases
+    of their own; the first entry that fits a point holds; `checks` are points with known limits.
     """
 
     id: str
@@ -92,6 +74,7 @@ class ClassTable:
     variable: str
     unit: str
     limit_unit: str
+    quantity: str | None
     classes: tuple[str, ...]
     parameters: Mapping[str, str]
     class_parameters: Mapping[str, Mapping[str, float]]
@@ -110,28 +93,40 @@ class ClassTable:
     ) -> PermissibleErrors:
         """Limits of the error at `points` (arrays by variable, broadcast), in `limit_unit`; nan where no entry fits.
 
-        Raises TableError for an unknown class or circumstance, a phase the table says nothing of, parameters that are
-        missing, unknown or not positive; RuleError for a missing variable.
+        Raises MpeError for an unknown class or circumstance, a phase the table says nothing of, parameters that are
+        missing, unknown or not positive, a missing variable.
         """
+        rule = self.rule_for(accuracy_class, phase, parameters=parameters, circumstance=circumstance)
+        return permissible_errors(rule, points, self.variable)
+
+    def rule_for(
+        self,
+        accuracy_class: str,
+        phase: Phase,
+        *,
+        parameters: Mapping[str, float] | None = None,
+        circumstance: str | None = None,
+    ) -> Rule:
+        """What the table says of a class in a phase, with all parameters put in; raises as `permissible_errors`."""
         given = self._given(accuracy_class, {} if parameters is None else parameters)
-        entries = self._fitting(accuracy_class, phase, circumstance)
-        arrays = arrays_of(points)
-        main = value_of(arrays, self.variable) if self.variable in arrays else next(iter(arrays.values()), None)
-        if main is None:
-            raise RuleError(self.variable, None, "is missing; the table depends on it")
-        lower, upper = np.full(main.shape, np.nan), np.full(main.shape, np.nan)
-        covered = np.zeros(main.shape, dtype=np.bool_)
-        for entry in entries:
-            here = self._inside(entry, arrays, given, ~covered)
-            if not np.any(here):
-                continue
-            rule = parse_rule(resolved(entry.rule, given))
-            found = permissible_errors(rule, arrays, self.variable)
+        cases = []
+        for entry in self._fitting(accuracy_class, phase, circumstance):
+            rule = parse_rule(resolved(entry.rule, given), self.id)
             factor = 1.0 if entry.phases else self.phase_factors[phase]
-            here &= found.covered
-            lower, upper = np.where(here, found.lower * factor, lower), np.where(here, found.upper * factor, upper)
-            covered = covered | here
-        return PermissibleErrors(lower=lower, upper=upper, covered=covered)
+            where = {name: _ranges(ranges, given, name) for name, ranges in entry.where.items()}
+            if all(where.values()):
+                cases.append(Case(where=where, rule=rule if factor == 1.0 else scaled(rule, factor)))
+        if not cases:
+            raise MpeError("parameters", dict(given), f"{self.id} has no range that these leave open")
+        if len(cases) == 1 and not cases[0].where:
+            return cases[0].rule
+        return Cases(cases=tuple(cases))
+
+    def phases_of(self, accuracy_class: str, circumstance: str | None = None) -> tuple[Phase, ...]:
+        """The phases that the table speaks of for a class. Raises MpeError for an unknown class or circumstance."""
+        self._require_class(accuracy_class)
+        self._require_circumstance(circumstance)
+        return tuple(phase for phase in Phase if self._entries(accuracy_class, phase, circumstance))
 
     def confidence_of(self, accuracy_class: str, phase: Phase, circumstance: str | None = None) -> Confidence:
         """The lowest confidence of the entries that hold for a class and phase."""
@@ -139,51 +134,48 @@ class ClassTable:
         return max((e.confidence for e in self._fitting(accuracy_class, phase, circumstance)), key=order.index)
 
     def _given(self, accuracy_class: str, parameters: Mapping[str, float]) -> dict[str, float]:
-        if accuracy_class not in self.classes:
-            raise TableError("class", accuracy_class, f"{self.id} has {', '.join(self.classes)}")
+        self._require_class(accuracy_class)
         for name, value in parameters.items():
             if name not in self.parameters:
                 known = ", ".join(self.parameters) or "none"
-                raise TableError(f"parameters.{name}", value, f"{self.id} has no such parameter; it has {known}")
+                raise MpeError(f"parameters.{name}", value, f"{self.id} has no such parameter; it has {known}")
             if not (math.isfinite(value) and value > 0.0):
-                raise TableError(f"parameters.{name}", value, "must be a positive finite number")
+                raise MpeError(f"parameters.{name}", value, "must be a positive finite number")
         for name, meaning in self.parameters.items():
             if name not in parameters:
-                raise TableError(f"parameters.{name}", None, f"is missing; give the {meaning}")
+                raise MpeError(f"parameters.{name}", None, f"is missing; give the {meaning}")
         return {**parameters, **self.class_parameters.get(accuracy_class, {})}
 
-    def _fitting(self, accuracy_class: str, phase: Phase, circumstance: str | None) -> list[Entry]:
-        known = {e.circumstance for e in self.entries if e.circumstance is not None}
+    def _require_class(self, accuracy_class: str) -> None:
+        if accuracy_class not in self.classes:
+            raise MpeError("class", accuracy_class, f"{self.id} has {', '.join(self.classes)}")
+
+    def _require_circumstance(self, circumstance: str | None) -> None:
+        known = self._circumstances()
         if circumstance is not None and circumstance not in known:
-            raise TableError("circumstance", circumstance, f"{self.id} has {', '.join(sorted(known)) or 'none'}")
-        found = [
+            raise MpeError("circumstance", circumstance, f"{self.id} has {', '.join(known) or 'none'}")
+
+    def _circumstances(self) -> list[str]:
+        return sorted({entry.circumstance for entry in self.entries if entry.circumstance is not None})
+
+    def _entries(self, accuracy_class: str, phase: Phase, circumstance: str | None) -> list[Entry]:
+        return [
             entry
             for entry in self.entries
             if (not entry.classes or accuracy_class in entry.classes)
             and (phase in entry.phases if entry.phases else phase in self.phase_factors)
             and (entry.circumstance is None or entry.circumstance == circumstance)
         ]
-        if not found and circumstance is None and known:
-            raise TableError("circumstance", None, f"is missing; {self.id} has {', '.join(sorted(known))}")
-        if not found:
-            raise TableError("phase", str(phase), f"{self.id} says nothing of it for class {accuracy_class}")
-        return found
 
-    @staticmethod
-    def _inside(
-        entry: Entry, arrays: Mapping[str, Floats], given: Mapping[str, float], left: NDArray[np.bool_]
-    ) -> NDArray[np.bool_]:
-        """Which of the points `left` the entry speaks of; a variable is needed only where the others do not decide."""
-        inside = left
-        for variable in sorted(entry.where, key=lambda name: name not in arrays):
-            if not np.any(inside):
-                break
-            values = value_of(arrays, variable)
-            within = np.zeros(values.shape, dtype=np.bool_)
-            for low, high in entry.where[variable]:
-                within |= (values >= _end(low, given, variable, -1.0)) & (values <= _end(high, given, variable, 1.0))
-            inside = inside & within
-        return inside
+    def _fitting(self, accuracy_class: str, phase: Phase, circumstance: str | None) -> list[Entry]:
+        self._require_circumstance(circumstance)
+        found = self._entries(accuracy_class, phase, circumstance)
+        known = self._circumstances()
+        if not found and circumstance is None and known:
+            raise MpeError("circumstance", None, f"is missing; {self.id} has {', '.join(known)}")
+        if not found:
+            raise MpeError("phase", str(phase), f"{self.id} says nothing of it for class {accuracy_class}")
+        return found
 
 
 def failed_checks(table: ClassTable) -> tuple[str, ...]:
@@ -208,7 +200,9 @@ def failed_checks(table: ClassTable) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _end(written: float | str, given: Mapping[str, float], field: str, outwards: float) -> float:
-    """An end of a range, wider by a last digit: 3 x 0.1 e must not lie beyond 0.3 e."""
-    end = product(written, given, field) if isinstance(written, str) else written
-    return end + outwards * 1e-12 * abs(end) if math.isfinite(end) else end
+def _ranges(
+    written: tuple[tuple[float | str, float | str], ...], given: Mapping[str, float], field: str
+) -> tuple[Range, ...]:
+    """The ranges with their parameters put in, but those that end before they begin: Qmin may be above 0.2 Qmax."""
+    ends = [tuple(product(end, given, field) if isinstance(end, str) else end for end in each) for each in written]
+    return tuple((low, high) for low, high in ends if low <= high)
