@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from steelyard.api import charts
 from steelyard.api.access import Access
-from steelyard.api.beam import LEFT, RIGHT, draw
+from steelyard.api.beam import LEFT, RIGHT, draw, share_of_limit
 from steelyard.api.errors import Invalid, SettingsError
 from steelyard.api.headers import content_security_policy
 from steelyard.api.live import places_of
@@ -245,6 +245,16 @@ def test_the_beam_never_leaves_its_rail_and_keeps_its_order(error, standard, low
     assert LEFT <= beam.spread_from <= beam.spread_to <= RIGHT
     assert LEFT <= beam.mark <= RIGHT
     assert "permitted" in beam.text
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "error", "share"),
+    [(-4.0, 4.0, -1.0, "25 %"), (-4.0, 1.0, 0.5, "50 %"), (0.0, 4.0, 2.0, "0 %"), (0.0, 4.0, -0.2, "110 %")],
+)
+def test_the_share_of_the_limit_is_told_from_the_middle_where_one_side_permits_nothing(lower, upper, error, share):
+    estimate = replace(assessment_of(DRIFTING).estimate, error=error, mpe_lower=lower, mpe_upper=upper)
+    assert share_of_limit(estimate) == share
+    assert LEFT <= draw(estimate).lower <= draw(estimate).upper <= RIGHT
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,19 @@ def test_a_jump_too_small_to_matter_raises_nothing():
     assert look(estimate(jump=small))[0].found == ()
 
 
+@pytest.mark.parametrize(("size", "raised"), [(0.0013, []), (0.0014, [Trigger.JUMP])])
+def test_a_jump_counts_by_the_middle_of_limits_of_which_one_is_zero(size, raised):
+    # A third (`jump_fraction`) of half the 0.008 MPa between the limits is 0.00133 MPa.
+    small = Jump(t_ns=JUMP.t_ns, detected_ns=JUMP.detected_ns, size=size, standard_uncertainty=0.0001)
+    assert triggers(look(estimate(0.004, mpe_lower=0.0, jump=small))[0]) == raised
+
+
+@pytest.mark.parametrize(("rate", "raised"), [(-0.01, [Trigger.DRIFT]), (0.001, [])])
+def test_drift_towards_a_limit_of_zero_leads_outward(rate, raised):
+    drifting = estimate(0.0025, rate=rate, drifting=True, probabilities=ramp(20, 60), mpe_lower=0.0)
+    assert triggers(look(drifting)[0]) == raised
+
+
 def test_an_error_outside_without_jump_or_drift_is_a_failed_check():
     findings, status, _ = look(estimate(0.0095, probabilities=[0.99] * 53))
     assert (triggers(findings), status) == ([Trigger.FAILED_CHECK], InstrumentStatus.OUT_OF_TOLERANCE_SUSPECTED)

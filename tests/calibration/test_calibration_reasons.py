@@ -31,6 +31,11 @@ def test_asymmetric_limits_are_both_said():
     assert reasons.mpe_clause(replace(estimate(), mpe_lower=-0.032)) == "−0.03200 to +0.00800 MPa"
 
 
+def test_a_limit_of_zero_is_said_without_a_sign():
+    assert reasons.mpe_clause(replace(estimate(), mpe_lower=0.0)) == "0.00000 to +0.00800 MPa"
+    assert reasons.mpe_clause(replace(estimate(), mpe_upper=0.0)) == "−0.00800 to 0.00000 MPa"
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0.0, "below 0.1 %"), (0.0123, "1.2 %"), (0.34, "34 %"), (0.97, "97.0 %"), (0.9999, "above 99.9 %")],

@@ -66,6 +66,9 @@ def draw(estimate: ErrorEstimate) -> Beam:
 
 
 def share_of_limit(estimate: ErrorEstimate) -> str:
-    """Return the error as a share of the limit on its side, in per cent."""
-    limit = estimate.mpe_upper if estimate.error >= 0 else -estimate.mpe_lower
-    return f"{fixed(100 * abs(estimate.error) / limit, 0)} %".replace("-", MINUS)
+    """Return the error as a share of the limit on its side, in per cent; where one is zero, from the middle of both."""
+    limit, error = estimate.mpe_upper if estimate.error >= 0 else -estimate.mpe_lower, estimate.error
+    if 0.0 in {estimate.mpe_lower, estimate.mpe_upper}:
+        limit = (estimate.mpe_upper - estimate.mpe_lower) / 2
+        error -= (estimate.mpe_upper + estimate.mpe_lower) / 2
+    return f"{fixed(100 * abs(error) / limit, 0)} %".replace("-", MINUS)

@@ -178,7 +178,7 @@ def _from_error(
     epoch = "none" if dates.last_event is None else dates.last_event.completed.isoformat()
     urgent = _urgent(dates, today, settings)
     jump = estimate.jump
-    if jump is not None and abs(jump.size) >= settings.jump_fraction * min(-estimate.mpe_lower, estimate.mpe_upper):
+    if jump is not None and abs(jump.size) >= settings.jump_fraction * _narrower_side(estimate):
         day = legal_date(jump.t_ns, offset)
         sentence = reasons.jump(legal.instrument, estimate, jump, day)
         evidence = _evidence(Trigger.JUMP, estimate, jump.t_ns, sentence, f"jump:{day.isoformat()}")
@@ -186,7 +186,7 @@ def _from_error(
     limit = settings.out_of_tolerance_limit
     day_of_crossing = crossing_day(estimate, limit)
     ahead = estimate.error + estimate.rate_per_year * settings.drift_lead_days / 365.25
-    outward = estimate.rate_per_year * ahead > 0.0
+    outward = estimate.rate_per_year * (ahead - (estimate.mpe_lower + estimate.mpe_upper) / 2.0) > 0.0
     # What a jump has carried outside already is not the drift's doing.
     explained_by_jump = bool(found) and day_of_crossing == 0.0
     if estimate.drift_significant and outward and not explained_by_jump:
@@ -207,6 +207,12 @@ def _from_error(
         evidence = _evidence(Trigger.FAILED_CHECK, estimate, at_ns, sentence, f"failed_check:{epoch}")
         found.append(Finding(evidence=evidence, due_date=urgent))
     return found, fading
+
+
+def _narrower_side(estimate: ErrorEstimate) -> float:
+    """The nearer of the two limits of the MPE in use; half the way between them where one is zero."""
+    sides = [side for side in (-estimate.mpe_lower, estimate.mpe_upper) if side > 0.0]
+    return min(sides) if len(sides) == 2 else (estimate.mpe_upper - estimate.mpe_lower) / 2.0
 
 
 def _urgent(dates: DueDates, today: date, settings: CalibrationSettings) -> date:

@@ -63,11 +63,13 @@ def error_clause(estimate: ErrorEstimate) -> str:
 
 def mpe_clause(estimate: ErrorEstimate) -> str:
     """`±0.0080 MPa`, or both limits where they differ."""
-    places = max(decimals_for(estimate.expanded_uncertainty), decimals_for(estimate.mpe_upper))
-    lower, upper = number(estimate.mpe_lower, places, sign=True), number(estimate.mpe_upper, places)
+    places = max(
+        decimals_for(estimate.expanded_uncertainty), decimals_for(max(-estimate.mpe_lower, estimate.mpe_upper))
+    )
+    lower, upper = number(estimate.mpe_lower, places, sign=True), number(estimate.mpe_upper, places, sign=True)
     if math.isclose(-estimate.mpe_lower, estimate.mpe_upper, rel_tol=1e-9):
-        return f"±{upper} {symbol(estimate.unit)}"
-    return f"{lower} to +{upper} {symbol(estimate.unit)}"
+        return f"±{number(estimate.mpe_upper, places)} {symbol(estimate.unit)}"
+    return f"{lower} to {upper} {symbol(estimate.unit)}"
 
 
 def due(legal: LegalStatus, dates: DueDates, estimate: ErrorEstimate | None, day: date, today: date) -> str:
