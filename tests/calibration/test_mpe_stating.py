@@ -1,5 +1,7 @@
 """An MPE as registers and the catalogue state it: written out, or by class of a table."""
 
+import json
+
 import pytest
 
 from steelyard.calibration.errors import MpeError
@@ -179,6 +181,7 @@ def test_every_class_of_every_table_can_be_stated_stored_and_read(table):
                 stated["circumstance"] = circumstance
             mpe = parse_mpe(stated, "test")
             assert decode_mpe(encode_mpe(mpe)) == mpe
+            assert parse_mpe(json.loads(encode_mpe(mpe)), "test") == mpe
 
 
 def test_a_rule_written_out():

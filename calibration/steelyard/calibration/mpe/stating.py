@@ -44,7 +44,8 @@ def parse_mpe(
         MpeError: beginning with `where`, with the key, its value and the remedy: the tables, classes or parameters
             that there are.
     """
-    if "table" in data:
+    # Where it is no name, it is what an MPE that was taken from a table keeps of it.
+    if "table" in data and not isinstance(data["table"], Mapping):
         return _from_table(data, where, builtin_tables() if tables is None else tables)
     try:
         found = convert(dict(data), MaximumPermissibleError, where)
