@@ -63,6 +63,7 @@ def test_law_holds_no_arrays() -> None:
     verification = [path for path in python_files("calibration") if "verification" in path.parts]
     allowed = (
         "steelyard.calibration.verification",
+        "steelyard.calibration.catalogue",
         "steelyard.calibration.errors",
         "steelyard.calibration.mpe",
         "steelyard.calibration.settings",
@@ -70,6 +71,18 @@ def test_law_holds_no_arrays() -> None:
         "msgspec",
     )
     assert _strangers(verification, allowed) == []
+
+
+def test_the_catalogue_stands_below_the_law() -> None:
+    catalogue = [path for path in python_files("calibration") if "catalogue" in path.parts]
+    allowed = (
+        "steelyard.calibration.catalogue",
+        "steelyard.calibration.errors",
+        "steelyard.calibration.mpe",
+        "steelyard.contracts",
+        "msgspec",
+    )
+    assert _strangers(catalogue, allowed) == []
 
 
 def test_pymodbus_is_imported_by_one_module() -> None:

@@ -6,35 +6,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from enum import StrEnum
 
+from steelyard.calibration.catalogue.words import DeviceState, Regime, Use
 from steelyard.calibration.errors import LegalDataError
 from steelyard.calibration.mpe import MaximumPermissibleError
-from steelyard.calibration.verification.regime import Regime
 from steelyard.contracts.identifiers import InstrumentId
 
-
-class Use(StrEnum):
-    """What its indications are used for; the law controls the first four (SAMR announcement 2020 No. 42)."""
-
-    TRADE = "trade"
-    SAFETY = "safety"
-    MEDICAL = "medical"
-    ENVIRONMENT = "environment"
-    NONE = "none"
-    """For its owner's own purposes only."""
-
-
-class DeviceState(StrEnum):
-    """Where a device is in its life."""
-
-    IN_USE = "in_use"
-    STORED = "stored"
-    """Taken out of use and announced so: nothing is demanded, and it is verified before it is used again."""
-    UNDER_REPAIR = "under_repair"
-    OUT_OF_SERVICE = "out_of_service"
-    SCRAPPED = "scrapped"
-    """The end: it stays in the ledger and is asked for nothing."""
+__all__ = ["Device", "DeviceState", "Use"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,33 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 
+from steelyard.calibration.catalogue.words import MANDATORY, Regime
 from steelyard.calibration.errors import LegalDataError
 from steelyard.calibration.mpe import Confidence, MaximumPermissibleError
 from steelyard.contracts.identifiers import ChannelId, InstrumentId
 
 __all__ = ["MANDATORY", "CatalogueReference", "Confidence", "LegalStatus", "Regime"]
-
-
-class Regime(StrEnum):
-    """How an instrument is controlled over its life (SAMR announcement 2020 No. 42, "forms of mandatory verification").
-
-    Verification after repair, arbitration and interim verification are occasions, not regimes: see `events.EventKind`.
-    """
-
-    FIRST_SCRAP = "first_scrap"
-    """First verification only; scrapped when inaccurate."""
-    FIRST_LIMITED = "first_limited"
-    """First verification only; rotated when its period of use ends."""
-    PERIODIC = "periodic"
-    """Verified again and again, at the latest after the statutory period."""
-    VOLUNTARY = "voluntary"
-    """Calibrated by the owner's own policy (ISO/IEC 17025)."""
-
-
-MANDATORY = frozenset({Regime.FIRST_SCRAP, Regime.FIRST_LIMITED, Regime.PERIODIC})
-"""Regimes in which the law sets the period: evidence may shorten it, never extend it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
