@@ -54,6 +54,8 @@ def test_the_reference_page_lists_exactly_the_registered_units() -> None:
         ("kWh", "kW.h"),
         ("kW*h", "kW.h"),
         ("KWH", "kW.h"),
+        ("%LEL", "%"),
+        ("mg/L", "mg/L"),
         ("\u03bcmol/mol", "umol/mol"),  # Greek mu
         ("\u00b5mol/mol", "umol/mol"),  # micro sign
         ("Ω", "Ohm"),  # Greek omega

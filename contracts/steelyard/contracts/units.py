@@ -95,12 +95,14 @@ UNITS: dict[str, Unit] = {
         *_units("mass_flow", ("kg/h", "kg/h", 1 / _HOUR), ("t/h", "t/h", 1000 / _HOUR)),
         *_units("conductivity", ("S/m", "S/m", 1), ("mS/cm", "mS/cm", "0.1"), ("uS/cm", "µS/cm", "1e-4")),
         *_units("amount_fraction", ("umol/mol", "µmol/mol", "1e-6")),
+        *_units("mass_concentration", ("g/L", "g/L", 1), ("mg/L", "mg/L", "1e-3"), ("mg/m3", "mg/m³", "1e-6")),
         *_units("force", ("N", "N", 1), ("kN", "kN", 1000)),
         *_units("speed", ("m/s", "m/s", 1), ("km/h", "km/h", 1000 / _HOUR)),
     )
 }
 
 _SPELLINGS: Final[dict[str, str]] = {
+    "%": "%LEL %RH",
     "[ppm]": "ppm PPM",
     "A": "安 安培",
     "mA": "毫安",
