@@ -173,9 +173,8 @@ def test_every_class_of_every_table_can_be_stated_stored_and_read(table):
     for accuracy_class in table.classes:
         for circumstance in {entry.circumstance for entry in table.entries}:
             parameters = {name: float(place) for place, name in enumerate(table.parameters, start=1)}
-            unit = (
-                {} if table.unit in UNITS else {"unit": {"mass": "kg", "pressure": "bar"}.get(table.quantity, "m3/h")}
-            )
+            of_quantity = {"mass": "kg", "pressure": "bar", "energy": "kW.h"}
+            unit = {} if table.unit in UNITS else {"unit": of_quantity.get(table.quantity, "m3/h")}
             stated = {"table": table.id, "class": accuracy_class, **unit, **parameters}
             if circumstance is not None:
                 stated["circumstance"] = circumstance
