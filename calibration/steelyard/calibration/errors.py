@@ -2,6 +2,7 @@
 
 CalibrationError
 ├── MpeError             a maximum permissible error that says nothing, or not for this test point
+├── CatalogueError       a kind of instrument that the catalogue does not have, or that its file does not say
 ├── LegalDataError       an instrument's legal data or event contradicts itself
 ├── ObservationError     an error observation or reference pair that cannot be used
 ├── WorkOrderError
@@ -26,6 +27,10 @@ class CalibrationError(ValueError):
 
 class MpeError(CalibrationError):
     """A maximum permissible error says nothing, or nothing for this test point."""
+
+
+class CatalogueError(CalibrationError):
+    """The catalogue has no such kind, or the kind's file lacks or contradicts what is asked."""
 
 
 class LegalDataError(CalibrationError):

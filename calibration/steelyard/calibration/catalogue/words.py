@@ -46,3 +46,39 @@ class Regime(StrEnum):
 
 MANDATORY = frozenset({Regime.FIRST_SCRAP, Regime.FIRST_LIMITED, Regime.PERIODIC})
 """Regimes in which the law sets the period: evidence may shorten it, never extend it."""
+
+
+class CountsFrom(StrEnum):
+    """The day from which a period runs."""
+
+    VERIFICATION = "verification"
+    """The last completed event."""
+    PUT_INTO_USE = "put_into_use"
+    """The day the device was put into use: shelf life does not count ("limit of use")."""
+
+
+class RatioBasis(StrEnum):
+    """What a required ratio compares with the maximum permissible error of the device."""
+
+    TEST_UNCERTAINTY = "test_uncertainty"
+    """The expanded uncertainty of the test."""
+    STANDARD_MPE = "standard_mpe"
+    """The permissible error of the standard."""
+
+
+class PeriodEffect(StrEnum):
+    """What a device's state does to the period that is running."""
+
+    RUNS = "runs"
+    """It goes on."""
+    ENDS = "ends"
+    """It is over: what was confirmed before holds no longer."""
+
+
+class BeforeUse(StrEnum):
+    """What a device in a state needs before it is used again."""
+
+    NOTHING = "nothing"
+    VERIFICATION = "verification"
+    NEVER = "never"
+    """It is not used again."""
