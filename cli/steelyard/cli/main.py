@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "register organizations, gateways, instruments; make accounts and API keys",
     ),
     "key": ("key", "make and show signing keys"),
+    "catalogue": ("catalogue", "list, show and check the kinds of instruments and the law they are under"),
     "calc": ("calc", "calculate from files: uncertainty budgets, curves, conformity, intervals, comparisons, charts"),
     "backtest": ("backtest", "predict every as-found error of a history from what was known before it"),
     "doctor": ("doctor", "look at this machine and a configuration, and say what is missing"),
@@ -41,6 +42,7 @@ _EXTRA_OF = {
     "calibrate": "server",
     "api": "server",
     "registry": "server",
+    "catalogue": "server",
     "calc": "server",
     "backtest": "server",
 }
