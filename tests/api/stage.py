@@ -21,7 +21,6 @@ from steelyard.calibration.verification.assessment import (
     Assumed,
     ErrorEstimate,
     Forecast,
-    InstrumentStatus,
     Jump,
 )
 from steelyard.calibration.verification.audit import AuditEntry
@@ -29,7 +28,9 @@ from steelyard.calibration.verification.events import Decision, EventKind, Event
 from steelyard.calibration.verification.observations import ErrorObservation, ObservationSource, ObservationStage
 from steelyard.calibration.verification.regime import CatalogueReference, Confidence, LegalStatus, Regime
 from steelyard.calibration.verification.roles import Role
-from steelyard.calibration.verification.work_orders import Evidence, OrderState, Trigger, WorkOrder, raise_order
+from steelyard.calibration.verification.status import InstrumentStatus
+from steelyard.calibration.verification.triggers import Trigger
+from steelyard.calibration.verification.work_orders import Evidence, OrderState, WorkOrder, raise_order
 from steelyard.contracts.frame import Block, ClockStatus, Frame
 from steelyard.contracts.keys import SigningKey
 from steelyard.contracts.registry import (

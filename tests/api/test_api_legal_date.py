@@ -9,8 +9,8 @@ from api.test_api_changes import EVENTS, NEW_EVENT
 
 from steelyard.api.instants import to_datetime
 from steelyard.api.settings import parse_settings
-from steelyard.calibration.verification.assessment import InstrumentStatus
 from steelyard.calibration.verification.due_date import legal_date
+from steelyard.calibration.verification.status import InstrumentStatus
 
 EVENING_NS = NOW_NS // DAY * DAY + 17 * 3600 * NS
 """17:00 UTC on the 21st: one o'clock in the morning of the 22nd where the law applies."""

@@ -18,11 +18,12 @@ from steelyard.api.errors import Conflict, Forbidden, Invalid, Missing, NotSigne
 from steelyard.api.principals import ROLES_BY_KIND
 from steelyard.api.stores_guard import as_refused
 from steelyard.calibration.errors import LegalDataError, OrderChanged, OrderExists, TransitionRefused
-from steelyard.calibration.verification.assessment import InstrumentStatus
 from steelyard.calibration.verification.events import Decision, EventKind
 from steelyard.calibration.verification.regime import Regime
 from steelyard.calibration.verification.roles import Role
-from steelyard.calibration.verification.work_orders import TRANSITIONS, OrderState, Trigger
+from steelyard.calibration.verification.status import InstrumentStatus
+from steelyard.calibration.verification.triggers import Trigger
+from steelyard.calibration.verification.work_orders import TRANSITIONS, OrderState
 from steelyard.contracts.errors import UnitError
 from steelyard.contracts.reading import Quality
 from steelyard.contracts.registry import InstrumentKind, OrganizationKind

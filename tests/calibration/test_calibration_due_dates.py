@@ -9,16 +9,13 @@ from hypothesis import strategies as st
 
 from steelyard.calibration.errors import LegalDataError
 from steelyard.calibration.mpe import Absolute, MaximumPermissibleError
-from steelyard.calibration.verification.due_date import (
-    add_months,
-    due_dates,
-    instant_of,
-    legal_date,
-    schedule_event,
-    valid_until,
-)
+from steelyard.calibration.settings import CalibrationSettings
+from steelyard.calibration.verification.case import Case, dates_with
+from steelyard.calibration.verification.due_date import add_months, instant_of, legal_date, valid_until
 from steelyard.calibration.verification.events import Decision, EventKind, EventPoint, VerificationEvent
+from steelyard.calibration.verification.law import law_of
 from steelyard.calibration.verification.regime import CatalogueReference, Confidence, LegalStatus, Regime
+from steelyard.calibration.verification.standing import standing_of
 
 MPE = MaximumPermissibleError(unit="kg", rule=Absolute(limit=1.0), source="test")
 TODAY = date(2026, 11, 21)
@@ -46,6 +43,19 @@ def event(completed, decision=Decision.PASSED, kind=EventKind.SUBSEQUENT_VERIFIC
         decision=decision,
         performed_by="PIM",
     )
+
+
+def due_dates(status, events, *, recommended, today):
+    law = law_of(status)
+    case = Case(
+        law=law,
+        standing=standing_of(law, events, today),
+        at_ns=instant_of(today, 480),
+        today=today,
+        settings=CalibrationSettings(),
+        longest_period_months=status.longest_period_months,
+    )
+    return dates_with(case, recommended)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +144,7 @@ def test_what_is_scrapped_when_inaccurate_has_no_date():
 
 def test_of_two_events_of_one_day_the_later_entry_holds():
     events = [event(date(2026, 6, 1), Decision.FAILED, name="a"), event(date(2026, 6, 1), name="b")]
-    found = schedule_event(legal(), events, TODAY)
+    found = due_dates(legal(), events, recommended=None, today=TODAY).last_event
     assert found is not None
     assert found.decision is Decision.PASSED
 
@@ -190,14 +200,6 @@ def test_legal_data_that_contradict_themselves_are_refused(more, field):
     with pytest.raises(LegalDataError) as refused:
         legal(**more)
     assert refused.value.field == field
-
-
-def test_events_of_another_instrument_are_refused():
-    stranger = VerificationEvent(
-        id="x", instrument="ws-2", kind=EventKind.CALIBRATION, completed=TODAY, decision=Decision.NONE, performed_by="P"
-    )
-    with pytest.raises(LegalDataError, match="ws-1"):
-        schedule_event(legal(), [stranger], TODAY)
 
 
 @pytest.mark.parametrize(

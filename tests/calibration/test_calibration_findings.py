@@ -6,12 +6,16 @@ import pytest
 from calibration.cases import NOW, TODAY, estimate, event, legal, ns, ramp
 
 from steelyard.calibration.settings import CalibrationSettings
-from steelyard.calibration.verification.assessment import InstrumentStatus, Jump
-from steelyard.calibration.verification.due_date import due_dates
+from steelyard.calibration.verification.assessment import Jump
+from steelyard.calibration.verification.case import Case, crossing_day, dates_of
 from steelyard.calibration.verification.events import Decision
-from steelyard.calibration.verification.findings import crossing_day, find, recommended_date, status_of
+from steelyard.calibration.verification.findings import find, status_of
+from steelyard.calibration.verification.law import law_of
 from steelyard.calibration.verification.regime import Regime
-from steelyard.calibration.verification.work_orders import Evidence, Trigger
+from steelyard.calibration.verification.standing import standing_of
+from steelyard.calibration.verification.status import InstrumentStatus
+from steelyard.calibration.verification.triggers import Trigger
+from steelyard.calibration.verification.work_orders import Evidence
 
 SETTINGS = CalibrationSettings()
 PASSED = event(date(2026, 5, 1))
@@ -21,10 +25,20 @@ SEAL = Evidence(trigger=Trigger.SEAL_BROKEN, at_ns=NOW, sentence="the seal was o
 
 def look(estimated=None, events=(PASSED,), status=None, seal=None, settings=SETTINGS):
     status = status or legal()
-    recommended = recommended_date(status, estimated, TODAY, settings, agreed=None)
-    dates = due_dates(status, events, recommended=recommended, today=TODAY)
-    findings = find(status, dates, estimated, seal, at_ns=NOW, today=TODAY, settings=settings)
-    return findings, status_of(status, dates, findings, TODAY), dates
+    law = law_of(status)
+    case = Case(
+        law=law,
+        standing=standing_of(law, events, TODAY),
+        at_ns=NOW,
+        today=TODAY,
+        settings=settings,
+        estimates=() if estimated is None else (estimated,),
+        seal=seal,
+        longest_period_months=status.longest_period_months,
+    )
+    dates = dates_of(case)
+    findings = find(case, dates)
+    return findings, status_of(case, dates, findings), dates
 
 
 def triggers(findings):
@@ -57,11 +71,12 @@ def test_in_use_without_a_verification_is_a_cause_from_the_day_of_service():
     assert (triggers(findings), status) == ([Trigger.DUE], InstrumentStatus.UNVERIFIED)
     assert "no completed verification is on record" in findings.found[0].evidence.sentence
     assert look(events=(), status=legal(service_date=date(2026, 12, 1)))[0].found == ()
-    assert look(events=())[0].found == ()
+    assert triggers(look(events=())[0]) == [Trigger.DUE]
 
 
-def test_a_voluntary_instrument_without_a_calibration_is_left_to_its_owner():
-    assert look(events=(), status=legal(regime=Regime.VOLUNTARY))[1] is InstrumentStatus.VALID
+def test_a_voluntary_instrument_without_a_calibration_is_called_so_and_left_to_its_owner():
+    findings, status, _ = look(events=(), status=legal(regime=Regime.VOLUNTARY))
+    assert (findings.found, status) == ((), InstrumentStatus.UNVERIFIED)
 
 
 def test_a_failed_instrument_is_out_of_service_and_asks_for_nothing():

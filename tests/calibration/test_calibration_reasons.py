@@ -5,14 +5,24 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from calibration.cases import TODAY, estimate, event, legal, ns, ramp
+from calibration.cases import NOW, TODAY, estimate, event, legal, ns, ramp
 from hypothesis import given
 from hypothesis import strategies as st
 
+from steelyard.calibration.settings import CalibrationSettings
 from steelyard.calibration.verification import reasons
 from steelyard.calibration.verification.assessment import Jump
-from steelyard.calibration.verification.due_date import due_dates
+from steelyard.calibration.verification.case import Case, dates_of
+from steelyard.calibration.verification.law import law_of
 from steelyard.calibration.verification.regime import Regime
+from steelyard.calibration.verification.standing import standing_of
+
+
+def case(events, **more):
+    law = law_of(legal(**more))
+    return Case(
+        law=law, standing=standing_of(law, events, TODAY), at_ns=NOW, today=TODAY, settings=CalibrationSettings()
+    )
 
 
 def test_an_error_is_rounded_to_its_uncertainty():
@@ -60,17 +70,18 @@ def test_symbols_are_those_that_people_read():
 
 
 def test_a_due_sentence_names_date_period_certificate_and_law():
-    status = legal()
-    dates = due_dates(status, [event(date(2025, 12, 11))], recommended=None, today=TODAY)
-    text = reasons.due(status, dates, None, date(2026, 12, 11), TODAY)
+    one = case([event(date(2025, 12, 11))])
+    text = reasons.due(one, dates_of(one), date(2026, 12, 11))
     assert text == (
         "Verification of pt-1 falls due on 2026-12-11, in 20 days: 12 months after certificate PIM-2025-1 of "
-        "2025-12-11 (statutory period, JJG 882-2019)."
+        "2025-12-11 (statutory period, JJG 882-2019), valid until 2026-12-10."
     )
-    late = reasons.due(status, dates, estimate(), date(2026, 12, 11), date(2026, 12, 12))
+    past = replace(one, today=date(2026, 12, 12), estimates=(estimate(),))
+    late = reasons.due(past, dates_of(past), date(2026, 12, 11))
     assert "fell due on 2026-12-11, 1 day ago" in late
     assert "The error of pt-1 is +0.00100 MPa" in late
-    voluntary = reasons.due(legal(regime=Regime.VOLUNTARY), dates, None, TODAY, TODAY)
+    own = case([event(date(2025, 12, 11))], regime=Regime.VOLUNTARY)
+    voluntary = reasons.due(own, dates_of(own), TODAY)
     assert "today" in voluntary
     assert "agreed interval" in voluntary
 
@@ -93,7 +104,7 @@ def test_a_jump_sentence_says_size_day_and_what_is_left():
 def test_the_other_sentences_name_their_facts():
     assert "from 1 to 3" in reasons.seal("ws-1", 1, 3, TODAY)
     assert "In-service check" in reasons.failed_check("pt-1", estimate())
-    assert "since 2026-01-01" in reasons.unverified(legal(service_date=date(2026, 1, 1)))
+    assert "since 2026-01-01" in reasons.unverified(case([], service_date=date(2026, 1, 1)))
     assert "verification" not in reasons.failed_check("pt-1", estimate()).lower()
 
 

@@ -8,12 +8,17 @@ from calibration.cases import NOW, TODAY, event, legal, ns
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steelyard.calibration.verification.due_date import due_dates
+from steelyard.calibration.settings import CalibrationSettings
+from steelyard.calibration.verification.case import Case, dates_of
+from steelyard.calibration.verification.devices import DeviceState
 from steelyard.calibration.verification.events import Decision
 from steelyard.calibration.verification.findings import Finding, Findings
+from steelyard.calibration.verification.law import law_of
 from steelyard.calibration.verification.reconcile import reconcile
 from steelyard.calibration.verification.roles import Role
-from steelyard.calibration.verification.work_orders import Evidence, OrderState, Trigger
+from steelyard.calibration.verification.standing import standing_of
+from steelyard.calibration.verification.triggers import Trigger
+from steelyard.calibration.verification.work_orders import Evidence, OrderState
 
 LEGAL = legal()
 PASSED = event(date(2026, 5, 1))
@@ -24,10 +29,12 @@ def finding(trigger=Trigger.DRIFT, cause="drift:2026-05-01", due=date(2026, 12, 
     return Finding(evidence=evidence, due_date=due)
 
 
-def run(*found, orders=(), fading=(), events=(PASSED,), at_ns=NOW):
-    dates = due_dates(LEGAL, events, recommended=None, today=TODAY)
+def run(*found, orders=(), fading=(), events=(PASSED,), at_ns=NOW, state=DeviceState.IN_USE):
+    law = law_of(LEGAL)
+    standing = standing_of(law, events, TODAY)
+    case = Case(law=law, standing=standing, at_ns=at_ns, today=TODAY, settings=CalibrationSettings(), state=state)
     findings = Findings(found=found, fading=frozenset(fading))
-    return reconcile(LEGAL, "hengyuan", findings, dates, orders, at_ns=at_ns, utc_offset_minutes=480)
+    return reconcile(case, "hengyuan", findings, dates_of(case), orders)
 
 
 def raised(*found):
@@ -111,7 +118,7 @@ def test_what_people_have_taken_up_is_never_withdrawn(state):
     assert not run(orders=[replace(order, state=state)]).withdrawn
 
 
-@pytest.mark.parametrize("trigger", [Trigger.REQUEST, Trigger.COMPLAINT, Trigger.REPAIR])
+@pytest.mark.parametrize("trigger", [Trigger.REQUEST, Trigger.COMPLAINT])
 def test_what_people_asked_for_is_never_withdrawn(trigger):
     (order,) = raised(finding())
     assert not run(orders=[replace(order, trigger=trigger)]).withdrawn
@@ -131,6 +138,30 @@ def test_only_a_passed_verification_ends_a_jump_a_seal_or_a_failed_check(trigger
     assert counts(run(orders=orders, events=(PASSED, event(date(2026, 11, 10))))) == (0, 0, 1)
 
 
+APPROVED = (OrderState.APPROVED, OrderState.ASSIGNED, OrderState.DECLINED, OrderState.ACCEPTED, OrderState.SCHEDULED)
+
+
+@pytest.mark.parametrize("state", APPROVED)
+@pytest.mark.parametrize("trigger", [Trigger.DUE, Trigger.SEAL_BROKEN, Trigger.DRIFT])
+def test_a_certificate_that_came_without_its_order_ends_it_with_its_number(state, trigger):
+    """An approved order that nothing ends swallows next year's date and the next opening of the seal."""
+    (order,) = raised(finding(trigger, "x:1", at_ns=ns(2026, 11, 1)))
+    order = replace(order, state=state, raised_ns=ns(2026, 11, 1))
+    assert counts(run(orders=[order])) == (0, 0, 0)
+    done = run(orders=[order], events=(PASSED, event(date(2026, 11, 10))))
+    assert counts(done) == (0, 0, 1)
+    assert "PIM-2026-1" in done.withdrawn[0].audit.why
+
+
+@pytest.mark.parametrize("state", [DeviceState.STORED, DeviceState.SCRAPPED, DeviceState.OUT_OF_SERVICE])
+def test_an_instrument_that_leaves_service_takes_its_orders_with_it(state):
+    (order,) = raised(finding(Trigger.DUE, "due:2026-12-01"))
+    for held in (OrderState.PROPOSED, *APPROVED):
+        done = run(orders=[replace(order, state=held)], state=state)
+        assert done.withdrawn[0].audit.why == f"the instrument is {state.value.replace('_', ' ')}"
+    assert not run(orders=[replace(order, state=OrderState.IN_PROGRESS)], state=state).withdrawn
+
+
 def test_a_failed_verification_withdraws_what_it_has_overtaken():
     orders = raised(finding(Trigger.JUMP, "jump:2026-10-12"))
     done = run(orders=orders, events=(PASSED, event(TODAY, decision=Decision.FAILED)))
@@ -140,7 +171,7 @@ def test_a_failed_verification_withdraws_what_it_has_overtaken():
 @pytest.mark.parametrize(
     ("trigger", "end", "again"),
     [
-        (Trigger.DUE, OrderState.CANCELLED, 0),
+        (Trigger.DUE, OrderState.CANCELLED, 1),  # the law's dates are nobody's to cancel
         (Trigger.DUE, OrderState.CLOSED, 1),
         (Trigger.DUE, OrderState.RETURNED_NO_WORK, 1),
         (Trigger.DUE, OrderState.WITHDRAWN, 1),
@@ -149,7 +180,8 @@ def test_a_failed_verification_withdraws_what_it_has_overtaken():
         (Trigger.DRIFT, OrderState.WITHDRAWN, 1),
         (Trigger.JUMP, OrderState.CLOSED, 0),
         (Trigger.JUMP, OrderState.RETURNED_NO_WORK, 1),
-        (Trigger.SEAL_BROKEN, OrderState.CANCELLED, 0),
+        (Trigger.SEAL_BROKEN, OrderState.CANCELLED, 1),
+        (Trigger.FAILED_CHECK, OrderState.CANCELLED, 1),
     ],
 )
 def test_a_cause_that_people_have_settled_is_not_raised_again(trigger, end, again):

@@ -17,6 +17,7 @@ from calibration.fleet import (
     TODAY,
     YEARS_BEFORE_NOW,
     Fleet,
+    T,
 )
 from calibration.memory_ports import PowerCut
 
@@ -25,10 +26,11 @@ from steelyard.calibration.daemon import run_calibration
 from steelyard.calibration.errors import OrderChanged, OrderExists
 from steelyard.calibration.estimating import estimate_fleet
 from steelyard.calibration.settings import CalibrationSettings
-from steelyard.calibration.verification.assessment import InstrumentStatus
+from steelyard.calibration.verification.due_date import add_months, legal_date
 from steelyard.calibration.verification.events import Decision, EventKind
 from steelyard.calibration.verification.observations import ObservationSource
 from steelyard.calibration.verification.roles import Role
+from steelyard.calibration.verification.status import InstrumentStatus
 from steelyard.calibration.verification.work_orders import OrderState, transition
 from steelyard.contracts.clock import SystemClock
 from steelyard.contracts.registry import InstrumentKind
@@ -187,7 +189,7 @@ def test_a_passed_verification_withdraws_the_order_it_answers():
     assert (summary.withdrawn, summary.raised) == (1, 0)
     assert fleet.orders()["ws-l-02", "due"].state is OrderState.WITHDRAWN
     assert fleet.stores.orders.audit[-1].action == "transition"
-    assert "ws-l-02-2026-11-21" in fleet.stores.orders.audit[-1].why
+    assert "PIM-2026-1" in fleet.stores.orders.audit[-1].why
     assert fleet.stores.verification.latest_assessments()["ws-l-02"].status is InstrumentStatus.VALID
 
 
@@ -212,14 +214,23 @@ def test_an_order_that_people_have_taken_up_is_theirs():
     order = fleet.orders()["ws-l-02", "due"]
     change = transition(order, to=OrderState.APPROVED, who="olga", role=Role.OWNER, why="", at_ns=NOW)
     fleet.stores.orders.update_order(change.order, change.audit)
-    fleet.stores.add_events([event(TODAY, instrument="ws-l-02")])
     assert service.run_once(NOW + 10**9).withdrawn == 0
     assert fleet.orders()["ws-l-02", "due"].state is OrderState.APPROVED
 
 
+def test_a_certificate_from_elsewhere_ends_an_approved_order():
+    fleet, service = assessed_story()
+    order = fleet.orders()["ws-l-02", "due"]
+    change = transition(order, to=OrderState.APPROVED, who="olga", role=Role.OWNER, why="", at_ns=NOW)
+    fleet.stores.orders.update_order(change.order, change.audit)
+    fleet.stores.add_events([event(TODAY, instrument="ws-l-02")])
+    assert service.run_once(NOW + 10**9).withdrawn == 1
+    assert fleet.orders()["ws-l-02", "due"].state is OrderState.WITHDRAWN
+
+
 def test_a_cancelled_cause_is_not_raised_again():
     fleet, _ = assessed_story()
-    order = fleet.orders()["em-h-03", "jump"]
+    order = fleet.orders()["pt-h-02", "drift"]
     change = transition(order, to=OrderState.CANCELLED, who="olga", role=Role.OWNER, why="rewired", at_ns=NOW)
     fleet.stores.orders.update_order(change.order, change.audit)
     assert fleet.service().run_once(NOW + DAY_NS).raised == 0
@@ -333,7 +344,7 @@ def test_an_instrument_without_any_observation_says_so():
     latest = fleet.stores.verification.latest_assessments()
     assert set(latest) == {"ws-1"}
     assert (latest["ws-1"].estimate, latest["ws-1"].status) == (None, InstrumentStatus.UNVERIFIED)
-    assert "Nothing is known" in latest["ws-1"].reason
+    assert "no completed verification is on record" in latest["ws-1"].reason
     del fleet.stores.registry.legal["ws-1"]
     assert service.run_once(NOW + 1).assessed == 0
 
@@ -388,3 +399,49 @@ def test_the_daemon_outlives_its_stores_and_says_so_once(caplog):
     assert caplog.text.count("run failed") == 1
     assert "running again" in caplog.text
     assert "work orders: 3 raised" in caplog.text
+
+
+def test_the_evidence_of_a_pair_ends_with_its_references_validity():
+    fleet = story()
+    registry = fleet.stores.registry
+    checked = TODAY - timedelta(days=740)
+    registry.legal["em-h-03c"] = replace(registry.legal["em-h-03c"], period_months=23)  # ended before the jump
+    fleet.service().run_once(NOW)
+    assert ("em-h-03", "jump") not in fleet.orders()
+    ended = add_months(checked, 23)
+    newest = max(one.t_ns for one in fleet.stores.verification.observations("em-h-03"))
+    assert legal_date(newest, 480) < ended
+    again = event(TODAY, point(60_000.0, 0.01, unit="%", expanded=0.04), instrument="em-h-03c")
+    fleet.stores.add_events([again])
+    fleet.service().run_once(NOW + DAY_NS)
+    assert ("em-h-03", "jump") in fleet.orders(), "verified again, the reference vouches for the days between"
+
+
+def test_a_reference_that_failed_has_its_conclusions_looked_at_again():
+    fleet, service = assessed_story()
+    failed = event(TODAY, instrument="em-h-03c", decision=Decision.FAILED)
+    fleet.stores.add_events([failed])
+    service.run_once(NOW + DAY_NS)
+    order = fleet.orders()["em-h-03", "review"]
+    assert "em-h-03c" in order.reason
+    assert "PIM-2026-1" in order.reason
+    assert ("em-h-01", "review") not in fleet.orders()
+    fleet.stores.add_events([event(TODAY + timedelta(days=1), instrument="em-h-03")])
+    service.run_once(NOW + 2 * DAY_NS)
+    assert fleet.orders()["em-h-03", "review"].state is OrderState.WITHDRAWN
+
+
+def test_a_lengthened_interval_goes_back_when_its_evidence_ends():
+    fleet = Fleet()
+    fleet.transmitter("pt-1", np.zeros(T.size))
+    registry = fleet.stores.registry
+    registry.legal["pt-1"] = replace(registry.legal["pt-1"], period_months=14, longest_period_months=36)
+    service = fleet.service()
+    service.run_once(NOW)
+    latest = fleet.stores.verification.latest_assessments
+    agreed = latest()["pt-1"].statutory_due
+    assert latest()["pt-1"].due_date > agreed
+    service.run_once(NOW + 20 * DAY_NS)
+    assert latest()["pt-1"].due_date > agreed
+    service.run_once(NOW + 40 * DAY_NS)
+    assert latest()["pt-1"].due_date == agreed

@@ -11,6 +11,7 @@ from hypothesis_profile import examples
 
 from steelyard.calibration.errors import TransitionRefused
 from steelyard.calibration.verification.roles import Role
+from steelyard.calibration.verification.triggers import Trigger
 from steelyard.calibration.verification.work_orders import (
     ACKNOWLEDGING_ROLES,
     REASON_REQUIRED,
@@ -18,7 +19,6 @@ from steelyard.calibration.verification.work_orders import (
     TRANSITIONS,
     Evidence,
     OrderState,
-    Trigger,
     WorkOrder,
     acknowledge,
     allowed_targets,
@@ -31,13 +31,13 @@ S = OrderState
 T0 = 1_800_000_000_000_000_000
 
 
-def order(state=S.PROPOSED, *, mandatory=True, **more):
+def order(state=S.PROPOSED, *, mandatory=True, trigger=Trigger.DRIFT, **more):
     return WorkOrder(
         id="wo-1",
         instrument="ws-1",
         organization="linjiang",
-        trigger=Trigger.DUE,
-        cause="due:2026-12-11",
+        trigger=trigger,
+        cause=f"{trigger.value}:2026-12-11",
         state=state,
         due_date=date(2026, 12, 11),
         reason="due",
@@ -115,8 +115,29 @@ def test_nothing_leaves_an_ended_order():
 
 
 def test_only_the_service_withdraws_and_it_does_nothing_else():
-    assert [(s.source, s.target) for s in TRANSITIONS if Role.SYSTEM in s.roles] == [(S.PROPOSED, S.WITHDRAWN)]
+    before_work = (S.PROPOSED, S.APPROVED, S.ASSIGNED, S.DECLINED, S.ACCEPTED, S.SCHEDULED)
+    steps = [(s.source, s.target) for s in TRANSITIONS if Role.SYSTEM in s.roles]
+    assert steps == [(source, S.WITHDRAWN) for source in before_work]
     assert all(s.roles == {Role.SYSTEM} for s in TRANSITIONS if s.target is S.WITHDRAWN)
+
+
+CANCELLING = [step for step in TRANSITIONS if step.target is S.CANCELLED]
+
+
+@pytest.mark.parametrize("trigger", list(Trigger))
+@pytest.mark.parametrize("step", CANCELLING, ids=lambda step: step.source.value)
+def test_nobody_cancels_what_the_law_demands(step, trigger):
+    binding = {Trigger.DUE, Trigger.REPLACE, Trigger.JUMP, Trigger.SEAL_BROKEN, Trigger.FAILED_CHECK, Trigger.REPAIR,
+               Trigger.LOT}  # fmt: skip
+    for role in step.roles:
+        demanded, own = (order(step.source, trigger=trigger, mandatory=mandatory) for mandatory in (True, False))
+        assert move(own, S.CANCELLED, "olga", role).order.state is S.CANCELLED
+        if trigger not in binding:
+            assert move(demanded, S.CANCELLED, "olga", role).order.state is S.CANCELLED
+            continue
+        assert S.CANCELLED not in allowed_targets(demanded, role)
+        with pytest.raises(TransitionRefused, match="ends by a verification"):
+            move(demanded, S.CANCELLED, "olga", role)
 
 
 def test_supervisor_and_administrator_have_no_part_in_the_flow():
@@ -218,15 +239,17 @@ def test_who_only_looks_on_does_not_acknowledge(role):
 
 def test_evidence_joins_an_open_order_of_its_trigger_only():
     new = Evidence(trigger=Trigger.DUE, at_ns=T0 + 1, sentence="newer", cause="due:2026-12-01")
-    joined = join(order(), new, due_date=date(2026, 12, 1), who="calibration", why="moved", at_ns=T0 + 1)
+    joined = join(
+        order(trigger=Trigger.DUE), new, due_date=date(2026, 12, 1), who="calibration", why="moved", at_ns=T0 + 1
+    )
     assert joined.order.evidence == (new,)
     assert joined.order.reason == "newer"
     assert joined.order.due_date == date(2026, 12, 1)
     assert (joined.audit.old, joined.audit.new) == ("due", "newer")
     with pytest.raises(TransitionRefused, match="ended"):
-        join(order(S.CLOSED), new, due_date=None, who="c", why="", at_ns=T0)
+        join(order(trigger=Trigger.DUE, state=S.CLOSED), new, due_date=None, who="c", why="", at_ns=T0)
     with pytest.raises(TransitionRefused, match="due"):
-        join(order(), replace(new, trigger=Trigger.JUMP), due_date=None, who="c", why="", at_ns=T0)
+        join(order(trigger=Trigger.DUE), replace(new, trigger=Trigger.JUMP), due_date=None, who="c", why="", at_ns=T0)
 
 
 def test_an_order_begins_as_proposed():

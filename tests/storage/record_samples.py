@@ -4,7 +4,8 @@ from datetime import date
 
 from steelyard.calibration.verification.audit import AuditEntry
 from steelyard.calibration.verification.roles import Role
-from steelyard.calibration.verification.work_orders import Evidence, OrderState, Trigger, WorkOrder, raise_order
+from steelyard.calibration.verification.triggers import Trigger
+from steelyard.calibration.verification.work_orders import Evidence, OrderState, WorkOrder, raise_order
 from steelyard.contracts.identifiers import ChannelId, InstrumentId, OrganizationId
 from steelyard.storage.records import Records
 

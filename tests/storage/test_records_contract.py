@@ -16,16 +16,16 @@ from steelyard.calibration.verification.assessment import (
     Assumed,
     ErrorEstimate,
     Forecast,
-    InstrumentStatus,
     Jump,
 )
 from steelyard.calibration.verification.events import Decision, EventKind, EventPoint, VerificationEvent
 from steelyard.calibration.verification.observations import ErrorObservation, ObservationSource, ObservationStage
 from steelyard.calibration.verification.roles import Role
+from steelyard.calibration.verification.status import InstrumentStatus
+from steelyard.calibration.verification.triggers import Trigger
 from steelyard.calibration.verification.work_orders import (
     TERMINAL,
     OrderState,
-    Trigger,
     acknowledge,
     transition,
 )

@@ -11,7 +11,8 @@ from storage.record_samples import added, entry, order
 from steelyard.calibration.mpe import Absolute, MaximumPermissibleError, OfSpan, Piecewise, Zone
 from steelyard.calibration.verification.observations import ReferencePair
 from steelyard.calibration.verification.regime import CatalogueReference, Confidence, LegalStatus, Regime
-from steelyard.calibration.verification.work_orders import OrderState, Trigger
+from steelyard.calibration.verification.triggers import Trigger
+from steelyard.calibration.verification.work_orders import OrderState
 from steelyard.contracts.identifiers import ChannelId, GatewayId, InstrumentId, OrganizationId
 from steelyard.contracts.keys import SigningKey
 from steelyard.contracts.registry import Channel, Instrument

@@ -16,8 +16,8 @@ from prometheus_client.registry import Collector
 
 from steelyard.api.desk import Desk
 from steelyard.api.instants import NS
-from steelyard.calibration.verification.assessment import InstrumentStatus
-from steelyard.calibration.verification.work_orders import Trigger
+from steelyard.calibration.verification.status import InstrumentStatus
+from steelyard.calibration.verification.triggers import Trigger
 from steelyard.storage.errors import StorageError
 
 log = logging.getLogger(__name__)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from steelyard.calibration.verification.assessment import InstrumentStatus
 from steelyard.calibration.verification.events import Decision, EventKind
 from steelyard.calibration.verification.regime import Regime
 from steelyard.calibration.verification.roles import Role
-from steelyard.calibration.verification.work_orders import OrderState, Trigger
+from steelyard.calibration.verification.status import InstrumentStatus
+from steelyard.calibration.verification.triggers import Trigger
+from steelyard.calibration.verification.work_orders import OrderState
 from steelyard.contracts.reading import Quality
 from steelyard.contracts.registry import InstrumentKind
 
@@ -80,8 +81,30 @@ STANDINGS: dict[InstrumentStatus | None, Standing] = {
         meaning="Its verification has lapsed. Do not use it for trade, safety, medical or environmental purposes.",
     ),
     _S.OUT_OF_SERVICE: Standing(
-        tone="overdue", sign="stop", label="Out of service", meaning="Its last verification failed. Do not use it."
+        tone="overdue",
+        sign="stop",
+        label="Out of service",
+        meaning="Its last verification failed, or its owner took it out of service. Do not use it.",
     ),
+    _S.REPLACE: Standing(
+        tone="overdue",
+        sign="stop",
+        label="To be replaced",
+        meaning="Its period of use has ended, or it is inaccurate: replace it. It is not verified again.",
+    ),
+    _S.NOT_CONFIRMED: Standing(
+        tone="overdue",
+        sign="stop",
+        label="Not confirmed",
+        meaning="Its last verification could not be carried out: whether it conforms is not known.",
+    ),
+    _S.UNDER_REPAIR: Standing(
+        tone="idle", sign="idle", label="Under repair", meaning="It is verified before it is used again."
+    ),
+    _S.STORED: Standing(
+        tone="idle", sign="idle", label="Stored", meaning="It is not in use. It is verified before it is used again."
+    ),
+    _S.SCRAPPED: Standing(tone="idle", sign="idle", label="Scrapped", meaning="It no longer exists as an instrument."),
 }
 
 NOT_ASSESSED = "not_assessed"
@@ -93,7 +116,7 @@ GROUPS: tuple[Group, ...] = (
         label="Overdue or out of service",
         tone="overdue",
         sign="overdue",
-        statuses=frozenset({_S.OVERDUE, _S.UNVERIFIED, _S.OUT_OF_SERVICE}),
+        statuses=frozenset({_S.OVERDUE, _S.UNVERIFIED, _S.OUT_OF_SERVICE, _S.REPLACE, _S.NOT_CONFIRMED}),
     ),
     Group(
         key="changed",
@@ -105,6 +128,13 @@ GROUPS: tuple[Group, ...] = (
     Group(key="drifting", label="Drifting", tone="drift", sign="drift", statuses=frozenset({_S.DRIFTING})),
     Group(key="due_soon", label="Due soon", tone="due", sign="due", statuses=frozenset({_S.DUE_SOON})),
     Group(key=NOT_ASSESSED, label="Not assessed", tone="idle", sign="idle", statuses=frozenset({None})),
+    Group(
+        key="not_in_use",
+        label="Not in use",
+        tone="idle",
+        sign="idle",
+        statuses=frozenset({_S.STORED, _S.UNDER_REPAIR, _S.SCRAPPED}),
+    ),
     Group(
         key="valid",
         label="In order",
@@ -137,6 +167,15 @@ TRIGGERS: dict[Trigger, Standing] = {
     ),
     Trigger.REPAIR: Standing(
         tone="idle", sign="order", label="Repair", meaning="Verify after repair, before it is used again"
+    ),
+    Trigger.REPLACE: Standing(
+        tone="due", sign="due", label="Replace", meaning="Replace it: its period of use ends, or it is inaccurate"
+    ),
+    Trigger.LOT: Standing(
+        tone="jump", sign="stop", label="Batch failed", meaning="Decide about a batch: too many of it have failed"
+    ),
+    Trigger.REVIEW: Standing(
+        tone="idle", sign="order", label="Review", meaning="Look again: what a conclusion rested on no longer stands"
     ),
     Trigger.COMPLAINT: Standing(tone="idle", sign="order", label="Complaint", meaning="Check after a complaint"),
     Trigger.REQUEST: Standing(tone="idle", sign="order", label="Request", meaning="Verification was asked for"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 
 import numpy as np
@@ -107,17 +107,17 @@ def estimates_at(
     limits = [limits_of(one.legal.mpe, one.track.last, phase=Phase.IN_USE) for one in found]
     pairs = list(zip(limits, scales, strict=True))
     days = np.append(np.arange(0.0, settings.horizon_days, _FORECAST_STEP_DAYS), float(settings.horizon_days))
-    ahead = forecast(
-        state,
-        parameters,
-        now=np.maximum(now_ns / YEAR_NS, state.t),
-        days=days,
-        lower=np.array([(limit.lower - scale.centre) / scale.half_width for limit, scale in pairs]),
-        upper=np.array([(limit.upper - scale.centre) / scale.half_width for limit, scale in pairs]),
-    )
+    lower = np.array([(limit.lower - scale.centre) / scale.half_width for limit, scale in pairs])
+    upper = np.array([(limit.upper - scale.centre) / scale.half_width for limit, scale in pairs])
+    now = np.maximum(now_ns / YEAR_NS, state.t)
+    ahead = forecast(state, parameters, now=now, days=days, lower=lower, upper=upper)
+    then = forecast(state, parameters, now=state.t, days=np.zeros(1), lower=lower, upper=upper)
     significant = rate_significance(state) >= settings.drift_significance
     return [
-        _estimate(one, ahead, row, pairs[row], drifting=bool(significant[row]), since_ns=jumps_since_ns[row])
+        replace(
+            _estimate(one, ahead, row, pairs[row], drifting=bool(significant[row]), since_ns=jumps_since_ns[row]),
+            probability_when_observed=float(then.probability[0, row]),
+        )
         for row, one in enumerate(found)
     ]
 

@@ -14,11 +14,14 @@ from steelyard.calibration.ports import RecordSize, RegistryPort, VerificationPo
 from steelyard.calibration.settings import CalibrationSettings
 from steelyard.calibration.tracks import InstrumentRecord, Track, build_track
 from steelyard.calibration.verification.assessment import ErrorEstimate
-from steelyard.calibration.verification.certificates import certificate_observations
-from steelyard.calibration.verification.due_date import due_dates, instant_of
-from steelyard.calibration.verification.events import EventKind, EventPoint, VerificationEvent
-from steelyard.calibration.verification.observations import ErrorObservation, ReferencePair
+from steelyard.calibration.verification.certificates import observations_of
+from steelyard.calibration.verification.due_date import instant_of
+from steelyard.calibration.verification.events import VerificationEvent
+from steelyard.calibration.verification.law import law_of
+from steelyard.calibration.verification.observations import ReferencePair
+from steelyard.calibration.verification.reasons import unmeant
 from steelyard.calibration.verification.regime import LegalStatus
+from steelyard.calibration.verification.standing import Standing, standing_of
 from steelyard.contracts.identifiers import ChannelId, InstrumentId
 from steelyard.contracts.registry import Channel, Instrument
 
@@ -48,6 +51,10 @@ class Known:
     events: tuple[VerificationEvent, ...]
     estimated: Estimated | None = None
     problem: str | None = None
+
+    def standing(self, today: date) -> Standing:
+        """What the events say on a day."""
+        return standing_of(law_of(self.legal), self.events, today)
 
 
 def read_fleet(registry: RegistryPort) -> Fleet:
@@ -127,9 +134,9 @@ class Knowledge:
         for name in names:
             known = self._known[name]
             if known.estimated is not None:
-                event = due_dates(known.legal, known.events, recommended=None, today=today).last_event
+                verdict = known.standing(today).verdict
                 found.append(known.estimated)
-                since.append(0 if event is None else instant_of(event.completed, offset))
+                since.append(0 if verdict is None else instant_of(verdict.event.completed, offset))
         estimates = estimates_at(found, since, now_ns=now_ns, settings=self._settings)
         return {one.legal.instrument: estimate for one, estimate in zip(found, estimates, strict=True)}
 
@@ -143,8 +150,16 @@ class Knowledge:
         """One instrument's record, as it is and in the engine's units."""
         legal, pair = fleet.legal[name], fleet.pairs.get(name)
         events = tuple(self._verification.events(name))
-        stored, problems = self._observe_events(legal, events)
-        observations = tuple(self._verification.observations(name))
+        standing = standing_of(law_of(legal), events, date.max)
+        stored, problems = self._observe_events(legal, standing.events)
+        problems += [unmeant(one) for one in standing.unmeant]
+        left_out = {(one.event.id, one.point.test_point) for one in standing.unmeant}
+        gone = {event.id for event in standing.superseded}
+        observations = tuple(
+            one
+            for one in self._verification.observations(name)
+            if one.event not in gone and (one.event, one.test_point) not in left_out
+        )
         record = InstrumentRecord(
             legal=legal, kind=fleet.instruments[name].kind.value, pair=pair, events=events, observations=observations
         )
@@ -161,18 +176,5 @@ class Knowledge:
 
     def _observe_events(self, legal: LegalStatus, events: Iterable[VerificationEvent]) -> tuple[int, list[str]]:
         """Store what the events say; returns how much of it was new, and why some say nothing."""
-        offset = self._settings.utc_offset_minutes
-        found: list[ErrorObservation] = []
-        problems: list[str] = []
-        days: dict[date, list[tuple[EventKind, tuple[EventPoint, ...]]]] = {}
-        for event in events:
-            of_day = days.setdefault(event.completed, [])
-            if (event.kind, event.points) in of_day:
-                continue  # the same certificate, entered twice
-            of_day.append((event.kind, event.points))
-            place = len(of_day) - 1
-            try:
-                found += certificate_observations(event, legal, utc_offset_minutes=offset, place=place)
-            except CalibrationError as error:
-                problems.append(f"event {event.id}: {error}")
+        found, problems = observations_of(events, legal, utc_offset_minutes=self._settings.utc_offset_minutes)
         return (self._verification.append_observations(found, ()) if found else 0), problems

@@ -7,8 +7,9 @@ the observations are stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,12 @@ from steelyard.calibration.engine.tracking.pairs import (
 from steelyard.calibration.errors import ObservationError
 from steelyard.calibration.ports import Cursor, LatestReading, ReadingSeries, ReadingsSource
 from steelyard.calibration.settings import CalibrationSettings
+from steelyard.calibration.verification.due_date import instant_of
+from steelyard.calibration.verification.events import VerificationEvent
+from steelyard.calibration.verification.law import law_of
 from steelyard.calibration.verification.observations import ErrorObservation, ObservationSource, ReferencePair
 from steelyard.calibration.verification.regime import LegalStatus
+from steelyard.calibration.verification.standing import FactKind, Standing, standing_of
 from steelyard.contracts.identifiers import ChannelId, InstrumentId
 from steelyard.contracts.reading import Quality
 from steelyard.contracts.registry import Channel
@@ -123,6 +128,25 @@ def observe_pair(
             days *= 2
         elif t.size > _MANY_READINGS:
             days = max(1, days // 2)
+
+
+def reference_standing(legal: LegalStatus | None, events: Sequence[VerificationEvent], today: date) -> Standing | None:
+    """What a reference's own record says of it; None where none is kept, so that nothing ends its validity."""
+    if legal is None:
+        return None
+    standing = standing_of(law_of(legal), events, today)
+    return standing if standing.verdict is not None else None
+
+
+def evidence_ends_ns(standing: Standing | None, utc_offset_minutes: int) -> int | None:
+    """From which instant on a reference proves nothing: it failed, or its period ended; None while it is valid."""
+    if standing is None or standing.verdict is None:
+        return None
+    failed = standing.fact(FactKind.FAILED_CHECK)
+    days = [] if standing.statutory is None else [standing.statutory]
+    days += [standing.verdict.event.completed] if standing.failed else []
+    days += [failed.event.completed] if failed is not None else []
+    return instant_of(min(days), utc_offset_minutes) - DAY_NS // 2 if days else None
 
 
 def observe_seal(

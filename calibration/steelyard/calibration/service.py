@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from steelyard.calibration.errors import CalibrationError, OrderChanged, OrderExists
 from steelyard.calibration.knowledge import Fleet, Knowledge, Known, read_fleet
 from steelyard.calibration.observing import (
     SealOpening,
+    evidence_ends_ns,
     observe_pair,
     observe_seal,
     pair_cursor,
+    reference_standing,
     seal_cursor,
 )
 from steelyard.calibration.ports import (
@@ -32,11 +34,15 @@ from steelyard.calibration.ports import (
 from steelyard.calibration.settings import CalibrationSettings
 from steelyard.calibration.verification import reasons
 from steelyard.calibration.verification.assessment import Assessment, ErrorEstimate
-from steelyard.calibration.verification.due_date import DueDates, due_dates, legal_date
-from steelyard.calibration.verification.findings import find, recommended_date, status_of
+from steelyard.calibration.verification.case import Case, LostReference, dates_of
+from steelyard.calibration.verification.due_date import DueDates, legal_date
+from steelyard.calibration.verification.findings import find, status_of
+from steelyard.calibration.verification.law import law_of
+from steelyard.calibration.verification.observations import ReferencePair
 from steelyard.calibration.verification.reconcile import Reconciled, reconcile, verified_since
-from steelyard.calibration.verification.regime import LegalStatus
-from steelyard.calibration.verification.work_orders import Evidence, Trigger, WorkOrder
+from steelyard.calibration.verification.standing import FactKind, Standing
+from steelyard.calibration.verification.triggers import Trigger
+from steelyard.calibration.verification.work_orders import Evidence, WorkOrder
 from steelyard.contracts.identifiers import InstrumentId
 
 _LOG = logging.getLogger(__name__)
@@ -97,7 +103,8 @@ class CalibrationService:
         today = legal_date(now_ns, self._settings.utc_offset_minutes)
         fleet = read_fleet(self._registry)
         cursors = self._verification.cursors()
-        self._observe_pairs(fleet, cursors, now_ns, tally)
+        references = self._references(fleet, today)
+        self._observe_pairs(fleet, cursors, references, now_ns, tally)
         changed, taken = self._knowledge.learn(fleet, today)
         tally.observations += taken
         tally.problems.update(self._knowledge.problems())
@@ -105,7 +112,7 @@ class CalibrationService:
         self._pending |= changed
         everyone = today != self._last_date
         concerned = [name for name in fleet.legal if everyone or name in self._pending or name in seals]
-        assessed = self._assess(fleet, concerned, seals, now_ns=now_ns, today=today, tally=tally)
+        assessed = self._assess(fleet, concerned, seals, references, now_ns=now_ns, today=today, tally=tally)
         if seal_cursors:
             self._verification.append_observations((), seal_cursors)
         self._pending.clear()
@@ -120,8 +127,27 @@ class CalibrationService:
             problems=tuple(tally.problems.values()),
         )
 
-    def _observe_pairs(self, fleet: Fleet, cursors: Mapping[str, Cursor], now_ns: int, tally: _Tally) -> None:
+    def _references(self, fleet: Fleet, today: date) -> dict[InstrumentId, Standing]:
+        """By instrument, what the record of its pair's reference says of that."""
+        found = {}
         for name, pair in fleet.pairs.items():
+            legal = fleet.legal.get(pair.reference_instrument)
+            events = () if legal is None else self._verification.events(pair.reference_instrument)
+            standing = reference_standing(legal, events, today)
+            if standing is not None:
+                found[name] = standing
+        return found
+
+    def _observe_pairs(
+        self,
+        fleet: Fleet,
+        cursors: Mapping[str, Cursor],
+        references: Mapping[InstrumentId, Standing],
+        now_ns: int,
+        tally: _Tally,
+    ) -> None:
+        for name, pair in fleet.pairs.items():
+            ends_ns = evidence_ends_ns(references.get(name), self._settings.utc_offset_minutes)
             channel = fleet.channels.get((name, pair.channel))
             if channel is None:
                 tally.problems[name] = (
@@ -135,7 +161,7 @@ class CalibrationService:
                     channel,
                     self._readings,
                     cursors.get(pair_cursor(pair)),
-                    now_ns=now_ns,
+                    now_ns=now_ns if ends_ns is None else min(now_ns, ends_ns),
                     settings=self._settings,
                 ):
                     tally.observations += self._verification.append_observations(observations, (cursor,))
@@ -162,6 +188,7 @@ class CalibrationService:
         fleet: Fleet,
         names: Sequence[InstrumentId],
         seals: Mapping[InstrumentId, SealOpening],
+        references: Mapping[InstrumentId, Standing],
         *,
         now_ns: int,
         today: date,
@@ -176,30 +203,29 @@ class CalibrationService:
         assessments = []
         for name in names:
             legal, known, estimate = fleet.legal[name], self._knowledge[name], estimates.get(name)
-            agreed = due_dates(legal, known.events, recommended=None, today=today).statutory
-            recommended = recommended_date(legal, estimate, today, self._settings, agreed=agreed)
-            dates = due_dates(legal, known.events, recommended=recommended, today=today)
-            seal = self._seal_evidence(legal, dates, seals.get(name), orders.get(name, ()))
-            findings = find(legal, dates, estimate, seal, at_ns=now_ns, today=today, settings=self._settings)
-            triggers = {finding.evidence.trigger for finding in findings.found}
-            of_instrument: Sequence[WorkOrder] = orders.get(name, ())
-            if triggers - {order.trigger for order in of_instrument}:
-                of_instrument = self._orders.orders_of(name)
-            done = reconcile(
-                legal,
-                fleet.instruments[name].organization,
-                findings,
-                dates,
-                of_instrument,
+            case = Case(
+                law=law_of(legal),
+                standing=known.standing(today),
                 at_ns=now_ns,
-                utc_offset_minutes=self._settings.utc_offset_minutes,
+                today=today,
+                settings=self._settings,
+                estimates=() if estimate is None else (estimate,),
+                longest_period_months=legal.longest_period_months,
+                lost_reference=_lost(fleet.pairs.get(name), references.get(name)),
             )
+            dates = dates_of(case)
+            of_instrument: Sequence[WorkOrder] = orders.get(name, ())
+            case = replace(case, seal=self._seal_evidence(case, dates, seals.get(name), of_instrument))
+            findings = find(case, dates)
+            if findings.triggers - {order.trigger for order in of_instrument}:
+                of_instrument = self._orders.orders_of(name)
+            done = reconcile(case, fleet.instruments[name].organization, findings, dates, of_instrument)
             self._store(done, tally)
             assessments.append(
                 Assessment(
                     instrument=name,
                     at_ns=now_ns,
-                    status=status_of(legal, dates, findings, today),
+                    status=status_of(case, dates, findings),
                     reason=_reason(known, dates, estimate, [finding.evidence for finding in findings.found]),
                     statutory_due=dates.statutory,
                     recommended_due=dates.recommended,
@@ -211,24 +237,23 @@ class CalibrationService:
         return len(assessments)
 
     def _seal_evidence(
-        self, legal: LegalStatus, dates: DueDates, opening: SealOpening | None, orders: Iterable[WorkOrder]
+        self, case: Case, dates: DueDates, opening: SealOpening | None, orders: Iterable[WorkOrder]
     ) -> Evidence | None:
         """A seal opened now, or the opening that an open order is about, unless a verification has passed since."""
-        offset = self._settings.utc_offset_minutes
         if opening is not None:
-            day = legal_date(opening.t_ns, offset)
-            if verified_since(dates, day):
+            if verified_since(dates, opening.t_ns, case):
                 return None
+            day = case.day_of(opening.t_ns)
             return Evidence(
                 trigger=Trigger.SEAL_BROKEN,
                 at_ns=opening.t_ns,
-                sentence=reasons.seal(legal.instrument, opening.before, opening.after, day),
+                sentence=reasons.seal(case.instrument, opening.before, opening.after, day),
                 cause=f"seal:{opening.after}",
             )
         for order in orders:
             if order.trigger is Trigger.SEAL_BROKEN and order.evidence:
                 newest = max(order.evidence, key=lambda evidence: evidence.at_ns)
-                return None if verified_since(dates, legal_date(newest.at_ns, offset)) else newest
+                return None if verified_since(dates, newest.at_ns, case) else newest
         return None
 
     def _store(self, done: Reconciled, tally: _Tally) -> None:
@@ -255,6 +280,15 @@ class CalibrationService:
         for name in self._reported.keys() - problems.keys():
             _LOG.info("the record of %s can be used again", name)
         self._reported = dict(problems)
+
+
+def _lost(pair: ReferencePair | None, standing: Standing | None) -> LostReference | None:
+    """A reference that failed, by its newest decision or a check."""
+    if pair is None or standing is None or standing.verdict is None:
+        return None
+    failed = standing.fact(FactKind.FAILED_CHECK)
+    event = standing.verdict.event if standing.failed else None if failed is None else failed.event
+    return None if event is None else LostReference(reference=pair.reference_instrument, event=event)
 
 
 def _reason(known: Known, dates: DueDates, estimate: ErrorEstimate | None, evidence: Sequence[Evidence]) -> str:

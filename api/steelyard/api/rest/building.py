@@ -9,10 +9,11 @@ from steelyard.api.desk import FleetItem, GatewayItem
 from steelyard.api.instants import rfc3339
 from steelyard.api.live import LiveReading
 from steelyard.api.rest import shapes
-from steelyard.calibration.verification.assessment import Assessment, InstrumentStatus
+from steelyard.calibration.verification.assessment import Assessment
 from steelyard.calibration.verification.audit import AuditEntry
 from steelyard.calibration.verification.events import VerificationEvent
 from steelyard.calibration.verification.observations import ErrorObservation
+from steelyard.calibration.verification.status import InstrumentStatus
 from steelyard.calibration.verification.work_orders import OrderState, WorkOrder
 from steelyard.contracts.registry import Channel, Organization
 from steelyard.storage.ledger import Refused

@@ -11,7 +11,8 @@ from steelyard.api.principals import Principal
 from steelyard.api.problems import responses
 from steelyard.api.rest import building, routing, shapes
 from steelyard.api.room import Asking, Changing, Room, RoomHere
-from steelyard.calibration.verification.work_orders import Trigger, WorkOrder
+from steelyard.calibration.verification.triggers import Trigger
+from steelyard.calibration.verification.work_orders import WorkOrder
 
 router = routing.router("/work-orders", "work orders")
 

@@ -8,11 +8,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from steelyard.api.rest.values import Day, Finite, Line, Prose
-from steelyard.calibration.verification.assessment import InstrumentStatus
 from steelyard.calibration.verification.events import Decision, EventKind
 from steelyard.calibration.verification.observations import ObservationSource, ObservationStage
 from steelyard.calibration.verification.roles import Role
-from steelyard.calibration.verification.work_orders import OrderState, Trigger
+from steelyard.calibration.verification.status import InstrumentStatus
+from steelyard.calibration.verification.triggers import Trigger
+from steelyard.calibration.verification.work_orders import OrderState
 from steelyard.contracts.registry import InstrumentKind, OrganizationKind
 
 

@@ -4,31 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 
+from steelyard.calibration.verification.status import InstrumentStatus
 from steelyard.contracts.identifiers import ChannelId, InstrumentId
-
-
-class InstrumentStatus(StrEnum):
-    """One word for an instrument, the gravest that holds (the order of `status.GRAVITY`)."""
-
-    NOT_CONTROLLED = "not_controlled"
-    """No legal data: nothing is known and nothing is demanded."""
-    VALID = "valid"
-    DUE_SOON = "due_soon"
-    """The statutory or agreed date is within the lead."""
-    DRIFTING = "drifting"
-    """Evidence of drift that will carry the error out of the MPE in use within the lead."""
-    JUMPED = "jumped"
-    """The error changed suddenly since the last passed verification."""
-    OUT_OF_TOLERANCE_SUSPECTED = "out_of_tolerance_suspected"
-    """In-service evidence puts the error outside the MPE in use now."""
-    SEAL_BROKEN = "seal_broken"
-    UNVERIFIED = "unverified"
-    """Under mandatory control, and no passed verification is on record."""
-    OVERDUE = "overdue"
-    OUT_OF_SERVICE = "out_of_service"
-    """The last verification failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +62,8 @@ class ErrorEstimate:
     per 365.25 days. `probability_out_of_tolerance` is P(error outside the MPE in use) at the assessment.
     `observation_count` and `last_observation_ns` say what it rests on, `drift_significant` whether the rate differs
     from zero with the required confidence, `in_service` whether it was observed at work since the newest certificate.
-    `assumed` is None in assessments from before it was kept.
+    `probability_when_observed` is that same probability at the last observation: what has grown since is uncertainty.
+    It and `assumed` are None in assessments from before they were kept.
     """
 
     channel: ChannelId
@@ -105,6 +84,7 @@ class ErrorEstimate:
     jump: Jump | None = None
     in_service: bool = False
     assumed: Assumed | None = None
+    probability_when_observed: float | None = None
 
     @property
     def expanded_uncertainty(self) -> float:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
-from steelyard.calibration.errors import LegalDataError
+from steelyard.calibration.errors import CalibrationError, LegalDataError
 from steelyard.calibration.verification.due_date import instant_of
 from steelyard.calibration.verification.events import EventKind, EventPoint, VerificationEvent
 from steelyard.calibration.verification.observations import ErrorObservation, ObservationSource, ObservationStage
@@ -55,6 +56,30 @@ def certificate_observations(
                 )
             )
     return tuple(found)
+
+
+def observations_of(
+    events: Iterable[VerificationEvent], legal: LegalStatus, *, utc_offset_minutes: int
+) -> tuple[list[ErrorObservation], list[str]]:
+    """The observations of an instrument's events, and a sentence for each event that cannot give any.
+
+    The same certificate entered twice gives its observations once.
+    """
+    found: list[ErrorObservation] = []
+    problems: list[str] = []
+    days: dict[date, list[tuple[EventKind, tuple[EventPoint, ...]]]] = {}
+    for event in events:
+        of_day = days.setdefault(event.completed, [])
+        if (event.kind, event.points) in of_day:
+            continue
+        of_day.append((event.kind, event.points))
+        try:
+            found += certificate_observations(
+                event, legal, utc_offset_minutes=utc_offset_minutes, place=len(of_day) - 1
+            )
+        except CalibrationError as error:
+            problems.append(f"event {event.id}: {error}")
+    return found, problems
 
 
 def require_plausible_date(completed: date) -> None:

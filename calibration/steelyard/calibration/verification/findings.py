@@ -1,4 +1,4 @@
-"""What is found about an instrument today: the causes of work orders, its status, its dates. A pure function."""
+"""What is found about an instrument today: the causes of work orders and its status. A pure function of its case."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import math
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from steelyard.calibration.settings import CalibrationSettings
 from steelyard.calibration.verification import reasons
-from steelyard.calibration.verification.assessment import ErrorEstimate, InstrumentStatus
-from steelyard.calibration.verification.due_date import DueDates, legal_date
-from steelyard.calibration.verification.events import Decision
-from steelyard.calibration.verification.regime import LegalStatus, Regime
-from steelyard.calibration.verification.work_orders import Evidence, Trigger
+from steelyard.calibration.verification.assessment import ErrorEstimate
+from steelyard.calibration.verification.case import Case, crossing_day
+from steelyard.calibration.verification.devices import DeviceState
+from steelyard.calibration.verification.due_date import DueDates, instant_of
+from steelyard.calibration.verification.regime import Regime
+from steelyard.calibration.verification.standing import Fact, FactKind
+from steelyard.calibration.verification.status import InstrumentStatus, most_severe
+from steelyard.calibration.verification.triggers import TRIGGERS, Trigger
+from steelyard.calibration.verification.work_orders import Evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,123 +37,175 @@ class Findings:
     found: tuple[Finding, ...]
     fading: frozenset[Trigger]
 
-
-GRAVITY: tuple[tuple[Trigger, InstrumentStatus], ...] = (
-    (Trigger.SEAL_BROKEN, InstrumentStatus.SEAL_BROKEN),
-    (Trigger.JUMP, InstrumentStatus.JUMPED),
-    (Trigger.FAILED_CHECK, InstrumentStatus.OUT_OF_TOLERANCE_SUSPECTED),
-    (Trigger.DRIFT, InstrumentStatus.DRIFTING),
-    (Trigger.DUE, InstrumentStatus.DUE_SOON),
-)
-"""The status that each trigger gives, the gravest first; below out of service, overdue and unverified."""
+    @property
+    def triggers(self) -> frozenset[Trigger]:
+        """The triggers that have a cause."""
+        return frozenset(finding.evidence.trigger for finding in self.found)
 
 
-def crossing_day(estimate: ErrorEstimate, limit: float) -> float | None:
-    """Days from now until P(outside the MPE in use) passes `limit`; 0 if it has, None if not within the forecast."""
-    days, values = estimate.forecast.days, estimate.forecast.probability
-    if values[0] > limit:
-        return 0.0
-    for i in range(1, len(days)):
-        if values[i] > limit:
-            share = (limit - values[i - 1]) / (values[i] - values[i - 1])
-            return days[i - 1] + share * (days[i] - days[i - 1])
-    return None
+NOTHING = Findings(found=(), fading=frozenset())
+
+_STATES = {
+    DeviceState.SCRAPPED: InstrumentStatus.SCRAPPED,
+    DeviceState.STORED: InstrumentStatus.STORED,
+    DeviceState.UNDER_REPAIR: InstrumentStatus.UNDER_REPAIR,
+    DeviceState.OUT_OF_SERVICE: InstrumentStatus.OUT_OF_SERVICE,
+}
+DOUBTS = frozenset({FactKind.PASSED_OUTSIDE, FactKind.SEAL_IN_DOUBT, FactKind.OUTLIER})
+ONLY_ONCE = frozenset({Regime.FIRST_SCRAP, Regime.FIRST_LIMITED})
+"""Regimes whose instruments are never verified again: inaccurate or worn out, they are replaced."""
 
 
-def recommended_date(
-    legal: LegalStatus,
-    estimate: ErrorEstimate | None,
-    today: date,
-    settings: CalibrationSettings,
-    *,
-    agreed: date | None,
-) -> date | None:
-    """The date that evidence suggests: when P passes its limit because of a proven drift or what is seen already.
-
-    Growing uncertainty alone recommends nothing: no evidence, no date. For a voluntary instrument whose policy allows
-    a longer interval, an in-service record without a crossing suggests the end of the forecast where that lies beyond
-    `agreed`, the date by the agreed interval: a forecast that ends before says nothing against it.
-    """
-    if estimate is None:
-        return None
-    day = crossing_day(estimate, settings.out_of_tolerance_limit)
-    if day is not None and (day == 0.0 or estimate.drift_significant):
-        return today + timedelta(days=math.floor(day))
-    if legal.longest_period_months is not None and legal.regime is Regime.VOLUNTARY and estimate.in_service:
-        if day is not None:
-            return today + timedelta(days=math.floor(day))
-        end = today + timedelta(days=settings.horizon_days)
-        return end if agreed is None or end > agreed else None
-    return None
-
-
-def find(
-    legal: LegalStatus,
-    dates: DueDates,
-    estimate: ErrorEstimate | None,
-    seal: Evidence | None,
-    *,
-    at_ns: int,
-    today: date,
-    settings: CalibrationSettings,
-) -> Findings:
+def find(case: Case, dates: DueDates) -> Findings:
     """Everything about an instrument that asks for a work order.
 
-    `seal` is the evidence of a seal opened since the last passed verification. An instrument out of service asks for
-    nothing: its way back is repair and a request by people.
+    One that is scrapped, stored or out of service asks for nothing: its way back is people's. One under repair, or
+    repaired, asks for the verification that lets it back into use, and for that alone.
     """
-    if dates.last_event is not None and dates.last_event.decision is Decision.FAILED:
-        return Findings(found=(), fading=frozenset())
-    found = []
-    due = _due(legal, dates, estimate, at_ns=at_ns, today=today, settings=settings)
-    if due is not None:
-        found.append(due)
+    if case.state is DeviceState.UNDER_REPAIR:
+        return Findings(found=(_after_repair(case, None),), fading=frozenset())
+    if case.state is not DeviceState.IN_USE:
+        return NOTHING
+    if case.standing.failed:
+        return (
+            Findings(found=(_replace(case, reasons.failed_for_good(case)),), fading=frozenset())
+            if (case.law.on(case.today).regime in ONLY_ONCE)
+            else NOTHING
+        )
+    repaired = case.standing.fact(FactKind.REPAIRED)
+    if repaired is not None:
+        return Findings(found=(_after_repair(case, repaired),), fading=frozenset())
+    found = [finding for finding in (_due(case, dates),) if finding is not None]
     fading: set[Trigger] = set()
-    if estimate is not None:
-        error_findings, fading = _from_error(legal, dates, estimate, at_ns=at_ns, today=today, settings=settings)
-        found += error_findings
-    if seal is not None:
-        found.append(Finding(evidence=seal, due_date=_urgent(dates, today, settings)))
+    for estimate in case.estimates:
+        of_error, weak = _from_error(case, dates, estimate)
+        held = {finding.evidence.trigger for finding in found}
+        found += [finding for finding in of_error if finding.evidence.trigger not in held]
+        fading |= weak
+    found += _from_facts(case, dates, {finding.evidence.trigger for finding in found})
+    found += _from_reference(case, dates)
     return Findings(found=tuple(found), fading=frozenset(fading))
 
 
-def status_of(legal: LegalStatus, dates: DueDates, findings: Findings, today: date) -> InstrumentStatus:
-    """The gravest word that holds."""
-    if dates.last_event is not None and dates.last_event.decision is Decision.FAILED:
-        return InstrumentStatus.OUT_OF_SERVICE
-    if legal.mandatory and dates.last_event is None:
-        return InstrumentStatus.UNVERIFIED
+def status_of(case: Case, dates: DueDates, findings: Findings) -> InstrumentStatus:
+    """The most severe status that applies."""
+    if case.state in _STATES:
+        return _STATES[case.state]
+    standing = case.standing
+    rules = case.law.on(case.today)
+    holding = [status for trigger in findings.triggers if (status := TRIGGERS[trigger].status) is not None]
+    if standing.failed:
+        holding.append(InstrumentStatus.OUT_OF_SERVICE)
+    elif standing.verdict is None or standing.fact(FactKind.REPAIRED) is not None:
+        holding.append(InstrumentStatus.UNVERIFIED)
+    if standing.fact(FactKind.NOT_CONFIRMED) is not None:
+        holding.append(InstrumentStatus.NOT_CONFIRMED)
     demanded = _demanded(dates)
-    if demanded is not None and today >= demanded:
-        return InstrumentStatus.OVERDUE
-    triggers = {finding.evidence.trigger for finding in findings.found}
-    return next((status for trigger, status in GRAVITY if trigger in triggers), InstrumentStatus.VALID)
+    if demanded is not None and case.today >= demanded:
+        ended = standing.rules.regime in ONLY_ONCE
+        holding.append(InstrumentStatus.REPLACE if ended else InstrumentStatus.OVERDUE)
+    elif Trigger.REPLACE in findings.triggers and rules.regime is Regime.FIRST_SCRAP:
+        holding.append(InstrumentStatus.REPLACE)
+    return most_severe(holding)
 
 
-def _due(
-    legal: LegalStatus,
-    dates: DueDates,
-    estimate: ErrorEstimate | None,
-    *,
-    at_ns: int,
-    today: date,
-    settings: CalibrationSettings,
-) -> Finding | None:
+def is_doubtful(case: Case) -> bool:
+    """Whether the newest evidence contradicts itself, what was before, or what an instrument can show."""
+    standing = case.standing
+    if case.state is DeviceState.SCRAPPED:
+        return False
+    if any(fact.kind in DOUBTS for fact in standing.facts):
+        return True
+    with_values = [event for event in standing.events if event.points]
+    return bool(with_values) and any(one.event is with_values[-1] for one in standing.unmeant)
+
+
+def _due(case: Case, dates: DueDates) -> Finding | None:
+    standing = case.standing
     demanded = _demanded(dates)
-    if demanded is not None:
-        if today < demanded - timedelta(days=settings.lead_days):
+    untested = standing.fact(FactKind.NOT_CONFIRMED)
+    if untested is not None:
+        day = case.today if demanded is None else max(case.today, demanded)
+        sentence, cause = reasons.not_confirmed(case, untested), f"due:not_testable:{untested.event.id}"
+    elif demanded is not None:
+        if case.today < demanded - timedelta(days=case.settings.lead_days):
             return None
-        sentence = reasons.due(legal, dates, estimate, demanded, today)
-        cause = f"due:{demanded.isoformat()}"
-    elif legal.mandatory and dates.last_event is None and legal.service_date is not None:
-        if today < legal.service_date:
+        if standing.rules.regime in ONLY_ONCE:
+            return _replace(case, reasons.period_of_use(case, demanded), demanded)
+        day, cause = demanded, f"due:{demanded.isoformat()}"
+        sentence = reasons.due(case, dates, demanded)
+    elif standing.verdict is None and (case.mandatory or case.law.put_into_use is not None):
+        day = case.law.put_into_use or case.today
+        if case.today < day:
             return None
-        demanded, cause, sentence = legal.service_date, "due:unverified", reasons.unverified(legal)
+        sentence, cause = reasons.unverified(case), "due:unverified"
     else:
         return None
-    return Finding(
-        evidence=Evidence(trigger=Trigger.DUE, at_ns=at_ns, sentence=sentence, cause=cause), due_date=demanded
+    return _finding(case, Trigger.DUE, sentence, cause, day)
+
+
+def _replace(case: Case, sentence: str, day: date | None = None) -> Finding:
+    end = case.today if day is None else day
+    verdict = case.standing.verdict
+    cause = end.isoformat() if day is not None else "failed" if verdict is None else verdict.event.id
+    return _finding(case, Trigger.REPLACE, sentence, f"replace:{cause}", end)
+
+
+def _after_repair(case: Case, repaired: Fact | None) -> Finding:
+    cause = "state" if repaired is None else repaired.event.id
+    return _finding(case, Trigger.REPAIR, reasons.repaired(case, repaired), f"repair:{cause}", case.today)
+
+
+def _from_facts(case: Case, dates: DueDates, held: set[Trigger]) -> list[Finding]:
+    """What the events themselves show, whatever an estimate makes of them."""
+    standing, urgent = case.standing, _urgent(case, dates)
+    found = []
+    for kind in (FactKind.FAILED_CHECK, FactKind.PASSED_OUTSIDE):
+        fact = standing.fact(kind)
+        if fact is not None and Trigger.FAILED_CHECK not in held:
+            sentence = reasons.found_outside(case, fact)
+            if case.law.on(case.today).regime is Regime.FIRST_SCRAP:
+                found.append(_replace(case, sentence))
+            else:
+                found.append(
+                    _finding(case, Trigger.FAILED_CHECK, sentence, f"failed_check:{fact.event.id}", urgent, fact)
+                )
+            held = held | {Trigger.FAILED_CHECK}
+    opened = standing.fact(FactKind.SEAL_OPENED)
+    if case.seal is not None:
+        found.append(Finding(evidence=case.seal, due_date=urgent))
+    elif opened is not None:
+        sentence = reasons.seal_opened(case, opened)
+        found.append(_finding(case, Trigger.SEAL_BROKEN, sentence, f"seal:{opened.event.id}", urgent))
+    return found
+
+
+def _from_reference(case: Case, dates: DueDates) -> list[Finding]:
+    """What the fault of a reference makes doubtful, until the instrument itself has been verified since."""
+    lost, verdict = case.lost_reference, case.standing.verdict
+    in_service = any(estimate.in_service for estimate in case.estimates)
+    if lost is None or not in_service or (verdict is not None and verdict.event.completed >= lost.event.completed):
+        return []
+    cause = f"review:{lost.event.id}"
+    return [_finding(case, Trigger.REVIEW, reasons.lost_reference(case, lost), cause, _urgent(case, dates))]
+
+
+def _finding(
+    case: Case, trigger: Trigger, sentence: str, cause: str, due_date: date, fact: Fact | None = None
+) -> Finding:
+    at_ns = case.at_ns
+    if fact is not None:
+        at_ns = fact.event.completed_at_ns or instant_of(fact.event.completed, case.settings.utc_offset_minutes)
+    evidence = Evidence(
+        trigger=trigger,
+        at_ns=at_ns,
+        sentence=sentence,
+        cause=cause,
+        unit=None if fact is None else fact.unit,
+        test_point=None if fact is None else fact.test_point,
+        error=None if fact is None else fact.error,
     )
+    return Finding(evidence=evidence, due_date=due_date)
 
 
 def _demanded(dates: DueDates) -> date | None:
@@ -163,24 +218,16 @@ def _demanded(dates: DueDates) -> date | None:
     return max(dates.statutory, dates.due)
 
 
-def _from_error(
-    legal: LegalStatus,
-    dates: DueDates,
-    estimate: ErrorEstimate,
-    *,
-    at_ns: int,
-    today: date,
-    settings: CalibrationSettings,
-) -> tuple[list[Finding], set[Trigger]]:
+def _from_error(case: Case, dates: DueDates, estimate: ErrorEstimate) -> tuple[list[Finding], set[Trigger]]:
     found: list[Finding] = []
     fading: set[Trigger] = set()
-    offset = settings.utc_offset_minutes
+    settings, today, at_ns = case.settings, case.today, case.at_ns
     epoch = "none" if dates.last_event is None else dates.last_event.completed.isoformat()
-    urgent = _urgent(dates, today, settings)
+    urgent = _urgent(case, dates)
     jump = estimate.jump
     if jump is not None and abs(jump.size) >= settings.jump_fraction * _narrower_side(estimate):
-        day = legal_date(jump.t_ns, offset)
-        sentence = reasons.jump(legal.instrument, estimate, jump, day)
+        day = case.day_of(jump.t_ns)
+        sentence = reasons.jump(case.instrument, estimate, jump, day)
         evidence = _evidence(Trigger.JUMP, estimate, jump.t_ns, sentence, f"jump:{day.isoformat()}")
         found.append(Finding(evidence=evidence, due_date=urgent))
     limit = settings.out_of_tolerance_limit
@@ -192,7 +239,7 @@ def _from_error(
     if estimate.drift_significant and outward and not explained_by_jump:
         if day_of_crossing is not None and day_of_crossing <= settings.drift_lead_days:
             day = today + timedelta(days=math.floor(day_of_crossing))
-            sentence = reasons.drift(legal.instrument, estimate, day, limit, settings.drift_lead_days)
+            sentence = reasons.drift(case.instrument, estimate, day, limit, settings.drift_lead_days)
             evidence = _evidence(Trigger.DRIFT, estimate, at_ns, sentence, f"drift:{epoch}")
             found.append(Finding(evidence=evidence, due_date=_before_statutory(dates, day) if day > today else urgent))
         elif reasons.probability_on(estimate, float(settings.drift_lead_days)) > limit / 2.0:
@@ -203,7 +250,7 @@ def _from_error(
         and estimate.probability_out_of_tolerance >= settings.rejection_probability
         and not explained
     ):
-        sentence = reasons.failed_check(legal.instrument, estimate)
+        sentence = reasons.failed_check(case.instrument, estimate)
         evidence = _evidence(Trigger.FAILED_CHECK, estimate, at_ns, sentence, f"failed_check:{epoch}")
         found.append(Finding(evidence=evidence, due_date=urgent))
     return found, fading
@@ -215,9 +262,9 @@ def _narrower_side(estimate: ErrorEstimate) -> float:
     return min(sides) if len(sides) == 2 else (estimate.mpe_upper - estimate.mpe_lower) / 2.0
 
 
-def _urgent(dates: DueDates, today: date, settings: CalibrationSettings) -> date:
-    soon = today + timedelta(days=settings.urgent_days)
-    return soon if dates.statutory is None else max(today, min(soon, dates.statutory))
+def _urgent(case: Case, dates: DueDates) -> date:
+    soon = case.today + timedelta(days=case.settings.urgent_days)
+    return soon if dates.statutory is None else max(case.today, min(soon, dates.statutory))
 
 
 def _before_statutory(dates: DueDates, day: date) -> date:

@@ -6,8 +6,13 @@ import math
 from datetime import date
 
 from steelyard.calibration.verification.assessment import ErrorEstimate, Jump
-from steelyard.calibration.verification.due_date import DueDates
-from steelyard.calibration.verification.regime import LegalStatus, Regime
+from steelyard.calibration.verification.case import Case, LostReference
+from steelyard.calibration.verification.due_date import DueDates, valid_until
+from steelyard.calibration.verification.events import VerificationEvent
+from steelyard.calibration.verification.lots import FailedLot
+from steelyard.calibration.verification.plausibility import Implausible
+from steelyard.calibration.verification.regime import Regime
+from steelyard.calibration.verification.standing import Fact, FactKind
 from steelyard.contracts.errors import UnitError
 from steelyard.contracts.identifiers import InstrumentId
 from steelyard.contracts.units import parse_unit
@@ -72,29 +77,90 @@ def mpe_clause(estimate: ErrorEstimate) -> str:
     return f"{lower} to {upper} {symbol(estimate.unit)}"
 
 
-def due(legal: LegalStatus, dates: DueDates, estimate: ErrorEstimate | None, day: date, today: date) -> str:
+def due(case: Case, dates: DueDates, day: date) -> str:
     """Why an instrument is due on `day`, and what its error is likely to be."""
-    event = dates.last_event
-    months = f"{legal.period_months} months"
-    law = "agreed interval" if legal.regime is Regime.VOLUNTARY else f"statutory period, {legal.catalogue.document}"
-    last = (
-        "" if event is None else f" after {_event_name(event.certificate, event.id)} of {event.completed.isoformat()}"
-    )
-    distance = (day - today).days
-    span = "1 day" if abs(distance) == 1 else f"{abs(distance)} days"
-    when = f"in {span}" if distance > 0 else "today" if distance == 0 else f"{span} ago"
-    verb = "falls" if distance >= 0 else "fell"
-    known = "" if estimate is None else f" {quiet(legal.instrument, estimate)}"
-    return f"Verification of {legal.instrument} {verb} due on {day.isoformat()}, {when}: {months}{last} ({law}).{known}"
-
-
-def unverified(legal: LegalStatus) -> str:
-    """An instrument under mandatory control without any verification on record."""
-    since = "" if legal.service_date is None else f" since {legal.service_date.isoformat()}"
+    rules, today = case.standing.rules, case.today
+    months = f"{rules.period_months} months"
+    law = "agreed interval" if rules.regime is Regime.VOLUNTARY else f"statutory period, {rules.document}"
+    last = "" if dates.last_event is None else f" after {_named(dates.last_event)}"
+    known = "" if case.estimate is None else f" {quiet(case.instrument, case.estimate)}"
+    back = ""
+    if case.came_back is not None and case.came_back >= day:
+        back = f" It is back in use since {case.came_back.isoformat()}: verify it before it is used."
     return (
-        f"{legal.instrument} is in use{since} under mandatory control ({legal.catalogue.document}), and no completed "
-        f"verification is on record."
+        f"Verification of {case.instrument} {_falls(day, today)}: {months}{last} ({law}), "
+        f"valid until {valid_until(day).isoformat()}.{back}{known}"
     )
+
+
+def period_of_use(case: Case, day: date) -> str:
+    """Why an instrument of limited use is replaced."""
+    rules = case.standing.rules
+    use = case.law.put_into_use
+    start = (
+        f"being put into use on {use.isoformat()}" if rules.counts_from_use and use is not None else "its verification"
+    )
+    return (
+        f"{case.instrument} {_falls(day, case.today)} for replacement: it may be used for {rules.period_months} months "
+        f"from {start} ({rules.document}) and is not verified again."
+    )
+
+
+def unverified(case: Case) -> str:
+    """An instrument in use without any verification on record."""
+    use = case.law.put_into_use
+    since = "" if use is None else f" since {use.isoformat()}"
+    under = f" under mandatory control ({case.law.on(case.today).document})" if case.mandatory else ""
+    return f"{case.instrument} is in use{since}{under}, and no completed verification is on record."
+
+
+def not_confirmed(case: Case, fact: Fact) -> str:
+    """The last attempt could not be carried out."""
+    return (
+        f"{case.instrument} could not be tested ({_named(fact.event)}): whether it conforms is not confirmed, and the "
+        f"verification is still to be done."
+    )
+
+
+def repaired(case: Case, fact: Fact | None) -> str:
+    """A repair ends what a verification said."""
+    what = "is under repair" if fact is None else f"was repaired on {fact.event.completed.isoformat()}"
+    done = "" if fact is None else " and has not been verified since"
+    return f"{case.instrument} {what}{done}: it is verified before it is used again."
+
+
+def failed_for_good(case: Case) -> str:
+    """An instrument that is not verified twice has failed."""
+    verdict = case.standing.verdict
+    last = "" if verdict is None else f" its verification ({_named(verdict.event)})"
+    return (
+        f"{case.instrument} failed{last}; under {case.law.on(case.today).document} it is replaced, not verified again."
+    )
+
+
+def found_outside(case: Case, fact: Fact) -> str:
+    """A check that failed, or a pass that its own values contradict."""
+    event = fact.event
+    value = ""
+    if fact.error is not None and fact.test_point is not None and fact.unit is not None and fact.ratio is not None:
+        value = (
+            f": an error of {fact.error:+.6g} {symbol(fact.unit)} at {fact.test_point:.6g}, "
+            f"{abs(fact.ratio):.3g} times the MPE"
+        ).replace("-", _MINUS)
+    if fact.kind is FactKind.PASSED_OUTSIDE:
+        return (
+            f"{case.instrument} was passed by {_named(event)}, but the values lie outside the MPE{value}. Ask "
+            f"{event.performed_by} which of the two is right; until then its conformity is in doubt."
+        )
+    if event.decision.value == "failed" and fact.error is None:
+        return f"{case.instrument} failed its check ({_named(event)})."
+    return f"{case.instrument} was found outside the MPE ({_named(event)}){value}."
+
+
+def seal_opened(case: Case, fact: Fact) -> str:
+    """An opened seal that no verification since has covered."""
+    when = fact.event.completed.isoformat()
+    return f"The seal of {case.instrument} was opened on {when}, and no verification has passed since."
 
 
 def drift(instrument: InstrumentId, estimate: ErrorEstimate, day: date, limit: float, lead_days: int) -> str:
@@ -137,6 +203,50 @@ def seal(instrument: InstrumentId, before: int, after: int, day: date) -> str:
     )
 
 
+def lost_reference(case: Case, lost: LostReference) -> str:
+    """A reference that failed takes its evidence with it."""
+    return (
+        f"{lost.reference}, the reference that {case.instrument} is compared with, failed ({_named(lost.event)}): what "
+        f"was concluded about {case.instrument} from it is to be looked at again."
+    )
+
+
+def lot(found: FailedLot) -> str:
+    """A batch with too many failures."""
+    who = " ".join(part for part in (found.maker, found.model) if part)
+    return (
+        f"Batch {found.batch}{f' of {who}' if who else ''} ({found.kind}), {found.size} instruments: {found.failed} of "
+        f"{found.sampled} sampled have failed; decide about the {len(found.left)} that still serve."
+    )
+
+
+def unmeant(value: Implausible) -> str:
+    """A value that is asked back."""
+    return (
+        f"{_named(value.event)}, test point {value.point.test_point:.6g}: {value.field} {value.value:.6g} "
+        f"{value.point.unit} is not plausible: {value.usual}. Check the value and its unit; it is kept out of the "
+        f"estimate."
+    )
+
+
+def in_doubt(fact: Fact, newest: date, today: date) -> str:
+    """A doubt about the newest evidence, as a question."""
+    event = fact.event
+    if fact.kind is FactKind.SEAL_IN_DOUBT:
+        return (
+            f"The seal was opened on {event.completed.isoformat()}, the day of a verification: was it before or after? "
+            f"Give completed_at of both."
+        )
+    age = (today - newest).days
+    days = "1 day" if age == 1 else f"{age} days"
+    if fact.kind is FactKind.OUTLIER and fact.error is not None and fact.test_point is not None:
+        return (
+            f"The newest error, {fact.error:+.6g} {symbol(fact.unit or '')} at {fact.test_point:.6g} "
+            f"({_named(event)}, {days} ago), lies far from all before it and nothing explains it: measure again."
+        )
+    return f"{_named(event)} contradicts its own values: ask {event.performed_by}. The newest evidence is {days} old."
+
+
 def quiet(instrument: InstrumentId, estimate: ErrorEstimate) -> str:
     """What is known about an instrument that gives no cause for an order."""
     return (
@@ -155,5 +265,14 @@ def probability_on(estimate: ErrorEstimate, day: float) -> float:
     return values[-1]
 
 
-def _event_name(certificate: str | None, event: str) -> str:
-    return f"certificate {certificate}" if certificate else f"event {event}"
+def _named(event: VerificationEvent) -> str:
+    name = f"certificate {event.certificate}" if event.certificate else f"event {event.id}"
+    return f"{name} of {event.completed.isoformat()}"
+
+
+def _falls(day: date, today: date) -> str:
+    """`falls due on 2027-01-15, in 30 days`."""
+    distance = (day - today).days
+    span = "1 day" if abs(distance) == 1 else f"{abs(distance)} days"
+    when = f"in {span}" if distance > 0 else "today" if distance == 0 else f"{span} ago"
+    return f"{'falls' if distance >= 0 else 'fell'} due on {day.isoformat()}, {when}"

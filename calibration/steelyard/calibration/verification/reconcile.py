@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from steelyard.calibration.verification.due_date import DueDates, legal_date
-from steelyard.calibration.verification.events import Decision
+from steelyard.calibration.verification.case import Case
+from steelyard.calibration.verification.devices import DeviceState
+from steelyard.calibration.verification.due_date import DueDates
 from steelyard.calibration.verification.findings import Finding, Findings
-from steelyard.calibration.verification.regime import LegalStatus
 from steelyard.calibration.verification.roles import Role
+from steelyard.calibration.verification.triggers import TRIGGERS, Trigger
 from steelyard.calibration.verification.work_orders import (
     OrderChange,
     OrderState,
-    Trigger,
     WorkOrder,
     join,
     raise_order,
@@ -29,21 +29,6 @@ from steelyard.contracts.identifiers import OrganizationId
 
 SERVICE = "calibration"
 """Who the service is in audit entries."""
-
-SERVICE_TRIGGERS = frozenset({Trigger.DUE, Trigger.DRIFT, Trigger.JUMP, Trigger.SEAL_BROKEN, Trigger.FAILED_CHECK})
-
-_SETTLED: dict[Trigger, frozenset[OrderState]] = {
-    # A due date stands until an event moves it: only a person's decision to cancel silences it.
-    Trigger.DUE: frozenset({OrderState.CANCELLED}),
-    Trigger.DRIFT: frozenset({OrderState.CANCELLED, OrderState.CLOSED}),
-    Trigger.JUMP: frozenset({OrderState.CANCELLED, OrderState.CLOSED}),
-    Trigger.SEAL_BROKEN: frozenset({OrderState.CANCELLED, OrderState.CLOSED}),
-    Trigger.FAILED_CHECK: frozenset({OrderState.CANCELLED, OrderState.CLOSED}),
-}
-"""By trigger, the ends of an order after which the same cause raises no new one."""
-
-_UNTIL_VERIFIED = frozenset({Trigger.JUMP, Trigger.SEAL_BROKEN, Trigger.FAILED_CHECK})
-"""Triggers whose cause stays until a verification has passed since."""
 
 _MEASURED_ALREADY = frozenset(
     {
@@ -72,51 +57,44 @@ class Reconciled:
 
 
 def reconcile(
-    legal: LegalStatus,
-    organization: OrganizationId,
-    findings: Findings,
-    dates: DueDates,
-    orders: Sequence[WorkOrder],
-    *,
-    at_ns: int,
-    utc_offset_minutes: int,
+    case: Case, organization: OrganizationId, findings: Findings, dates: DueDates, orders: Sequence[WorkOrder]
 ) -> Reconciled:
     """Compare an instrument's findings with all its `orders`, open and ended."""
-    today = legal_date(at_ns, utc_offset_minutes)
     raised: list[OrderChange] = []
     joined: list[OrderChange] = []
     for finding in findings.found:
         evidence = finding.evidence
         open_order = next((one for one in orders if one.open and one.trigger is evidence.trigger), None)
         if open_order is None:
-            if not _settled(finding, organization, orders):
-                raised.append(_new_order(legal, organization, finding, orders, at_ns, today))
+            if not _settled(case, finding, organization, orders):
+                raised.append(_new_order(case, organization, finding, orders))
         elif open_order.state not in _MEASURED_ALREADY and (why := _why_join(open_order, finding)) is not None:
             due_date = _joined_date(open_order, finding)
-            joined.append(join(open_order, evidence, due_date=due_date, who=SERVICE, why=why, at_ns=at_ns))
-    held = {finding.evidence.trigger for finding in findings.found} | findings.fading
+            joined.append(join(open_order, evidence, due_date=due_date, who=SERVICE, why=why, at_ns=case.at_ns))
+    held = findings.triggers | findings.fading
     withdrawn = [
         transition(
             order,
             to=OrderState.WITHDRAWN,
             who=SERVICE,
             role=Role.SYSTEM,
-            why=_why_gone(order, dates),
-            at_ns=at_ns,
+            why=_why_gone(case, order, dates),
+            at_ns=case.at_ns,
         )
         for order in orders
-        if order.state is OrderState.PROPOSED
-        and order.trigger in SERVICE_TRIGGERS
-        and order.trigger not in held
-        and _gone(order, dates, utc_offset_minutes)
+        if order.trigger not in held and _ends(case, order, dates)
     ]
     return Reconciled(raised=tuple(raised), joined=tuple(joined), withdrawn=tuple(withdrawn))
 
 
-def verified_since(dates: DueDates, day: date) -> bool:
-    """Whether a verification has passed on or after `day`: whoever opens a seal or adjusts verifies the same day."""
+def verified_since(dates: DueDates, at_ns: int, case: Case) -> bool:
+    """Whether a verification has passed since an instant: by its hour where that is known, else by its day."""
     event = dates.last_event
-    return event is not None and event.decision is not Decision.FAILED and event.completed >= day
+    if event is None or case.standing.failed:
+        return False
+    if event.completed_at_ns is not None:
+        return event.completed_at_ns > at_ns
+    return event.completed >= case.day_of(at_ns)
 
 
 def _why_join(order: WorkOrder, finding: Finding) -> str | None:
@@ -138,65 +116,81 @@ def _joined_date(order: WorkOrder, finding: Finding) -> date:
     return min(order.due_date, finding.due_date)
 
 
-def _settled(finding: Finding, organization: OrganizationId, orders: Sequence[WorkOrder]) -> bool:
-    """Whether people of this owner have dealt with the cause: a former owner's word binds nobody."""
-    ends = _SETTLED[finding.evidence.trigger]
+def _settled(case: Case, finding: Finding, organization: OrganizationId, orders: Sequence[WorkOrder]) -> bool:
+    """Whether people of this owner have dealt with the cause: a former owner's word binds nobody.
+
+    What the law demands is settled by nobody's cancelling, not even one of before that was allowed.
+    """
+    trigger = finding.evidence.trigger
+    rule = TRIGGERS[trigger]
+    ends = set() if rule.binding and case.mandatory else {OrderState.CANCELLED}
+    if rule.settled_by_closing:
+        ends.add(OrderState.CLOSED)
     return any(
         order.state in ends
-        and order.trigger is finding.evidence.trigger
+        and order.trigger is trigger
         and order.organization == organization
         and finding.evidence.cause in {order.cause, *(one.cause for one in order.evidence)}
         for order in orders
     )
 
 
-def _new_order(
-    legal: LegalStatus,
-    organization: OrganizationId,
-    finding: Finding,
-    orders: Sequence[WorkOrder],
-    at_ns: int,
-    today: date,
-) -> OrderChange:
+def _new_order(case: Case, organization: OrganizationId, finding: Finding, orders: Sequence[WorkOrder]) -> OrderChange:
     evidence = finding.evidence
-    name = f"wo-{today:%Y%m%d}-{legal.instrument}-{evidence.trigger.value}"
+    name = f"wo-{case.today:%Y%m%d}-{case.instrument}-{evidence.trigger.value}"
     taken = {order.id for order in orders}
     count = 1
     while (order_id := name if count == 1 else f"{name}-{count}") in taken:
         count += 1
     order = WorkOrder(
         id=order_id,
-        instrument=legal.instrument,
+        instrument=case.instrument,
         organization=organization,
         trigger=evidence.trigger,
         cause=evidence.cause,
         state=OrderState.PROPOSED,
         due_date=finding.due_date,
         reason=evidence.sentence,
-        mandatory=legal.mandatory,
-        raised_ns=at_ns,
-        updated_ns=at_ns,
+        mandatory=case.mandatory,
+        raised_ns=case.at_ns,
+        updated_ns=case.at_ns,
         evidence=(evidence,),
     )
     return raise_order(order, who=SERVICE, role=Role.SYSTEM)
 
 
-def _gone(order: WorkOrder, dates: DueDates, utc_offset_minutes: int) -> bool:
-    if order.trigger not in _UNTIL_VERIFIED:
+def _ends(case: Case, order: WorkOrder, dates: DueDates) -> bool:
+    """Whether the service withdraws the order now.
+
+    What people have approved it leaves to them, unless a verification has covered the cause meanwhile (an imported
+    certificate, say) or the device has left service: an order without a cause would swallow the next one.
+    """
+    if not order.open or not TRIGGERS[order.trigger].of_service or order.state in _AT_WORK:
+        return False
+    if case.state in _LEFT or case.standing.failed:
         return True
-    if dates.last_event is not None and dates.last_event.decision is Decision.FAILED:
+    if order.state is OrderState.PROPOSED and not TRIGGERS[order.trigger].until_verified:
         return True
     newest = max((evidence.at_ns for evidence in order.evidence), default=order.raised_ns)
-    return verified_since(dates, legal_date(newest, utc_offset_minutes))
+    if order.state is not OrderState.PROPOSED:
+        newest = max(newest, order.raised_ns)
+    return verified_since(dates, newest, case)
 
 
-def _why_gone(order: WorkOrder, dates: DueDates) -> str:
+_AT_WORK = _MEASURED_ALREADY | {OrderState.RECEIVED, OrderState.IN_PROGRESS}
+_LEFT = frozenset({DeviceState.SCRAPPED, DeviceState.STORED, DeviceState.OUT_OF_SERVICE})
+
+
+def _why_gone(case: Case, order: WorkOrder, dates: DueDates) -> str:
     event = dates.last_event
     raised = datetime.fromtimestamp(order.raised_ns // 1_000_000_000, UTC).date()
-    if event is not None and event.decision is Decision.FAILED:
+    if case.state in _LEFT:
+        return f"the instrument is {case.state.value.replace('_', ' ')}"
+    if event is not None and case.standing.failed:
         return f"the instrument failed its verification of {event.completed.isoformat()} and is out of service"
     if event is not None and event.completed >= raised:
-        return f"the cause ended with the verification of {event.completed.isoformat()} ({event.id})"
+        number = event.id if event.certificate is None else event.certificate
+        return f"the cause ended with the verification of {event.completed.isoformat()} ({number})"
     if order.trigger is Trigger.DUE:
         day = "none" if dates.statutory is None else dates.statutory.isoformat()
         return f"the date that was due no longer holds; the statutory or agreed date is {day}"

@@ -15,20 +15,8 @@ from typing import NamedTuple
 from steelyard.calibration.errors import TransitionRefused
 from steelyard.calibration.verification.audit import AuditEntry
 from steelyard.calibration.verification.roles import ENTERPRISE_ROLES, INSTITUTE_ROLES, Role
+from steelyard.calibration.verification.triggers import TRIGGERS, Trigger
 from steelyard.contracts.identifiers import InstrumentId, OrganizationId
-
-
-class Trigger(StrEnum):
-    """Why an order was raised. The service raises the first five; people raise the others."""
-
-    DUE = "due"
-    DRIFT = "drift"
-    JUMP = "jump"
-    SEAL_BROKEN = "seal_broken"
-    FAILED_CHECK = "failed_check"
-    REPAIR = "repair"
-    COMPLAINT = "complaint"
-    REQUEST = "request"
 
 
 class OrderState(StrEnum):
@@ -98,6 +86,12 @@ TRANSITIONS: tuple[Step, ...] = (
     Step(_S.CERTIFICATE_ISSUED, _S.CLOSED, _CLOSING),
     # Side exits: before any work, by people; by the service only while nobody has approved.
     Step(_S.PROPOSED, _S.WITHDRAWN, _SYSTEM),
+    # Once approved, only where an event has covered the cause or the device is stored, scrapped, taken out of service.
+    Step(_S.APPROVED, _S.WITHDRAWN, _SYSTEM),
+    Step(_S.ASSIGNED, _S.WITHDRAWN, _SYSTEM),
+    Step(_S.DECLINED, _S.WITHDRAWN, _SYSTEM),
+    Step(_S.ACCEPTED, _S.WITHDRAWN, _SYSTEM),
+    Step(_S.SCHEDULED, _S.WITHDRAWN, _SYSTEM),
     Step(_S.PROPOSED, _S.CANCELLED, _OWNER_PLANNER),
     Step(_S.APPROVED, _S.CANCELLED, _OWNER_PLANNER),
     Step(_S.ASSIGNED, _S.CANCELLED, _OWNER_PLANNER),
@@ -190,7 +184,11 @@ class OrderChange:
 
 def allowed_targets(order: WorkOrder, role: Role) -> tuple[OrderState, ...]:
     """The states to which `role` may move the order now, in the table's order."""
-    return tuple(step.target for step in TRANSITIONS if step.source is order.state and role in step.roles)
+    return tuple(
+        step.target
+        for step in TRANSITIONS
+        if step.source is order.state and role in step.roles and not _bound(order, step.target)
+    )
 
 
 def transition(
@@ -210,6 +208,9 @@ def transition(
     role, or when the person already acted where another one must.
     """
     _require_step(order, to, role)
+    if _bound(order, to):
+        remedy = f"a mandatory {order.trigger.value} order ends by a verification, or when the instrument is {_ENDINGS}"
+        raise TransitionRefused("to", to.value, remedy)
     if not who:
         raise TransitionRefused("who", who, "name the person")
     step_back = to is _S.IN_PROGRESS and order.state is not _S.RECEIVED
@@ -277,6 +278,14 @@ def raise_order(order: WorkOrder, *, who: str, role: Role) -> OrderChange:
         raise TransitionRefused("state", order.state.value, "a new order is proposed, revision 1")
     audit = _audit(order, "raise", None, order.state.value, who=who, role=role, why=order.reason, at_ns=order.raised_ns)
     return OrderChange(order=order, audit=audit)
+
+
+_ENDINGS = "stored, scrapped or taken out of service"
+
+
+def _bound(order: WorkOrder, to: OrderState) -> bool:
+    """Whether no person may end the order like this: what the law demands is nobody's to cancel."""
+    return to is _S.CANCELLED and order.mandatory and TRIGGERS[order.trigger].binding
 
 
 def _require_step(order: WorkOrder, to: OrderState, role: Role) -> None:

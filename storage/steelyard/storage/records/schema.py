@@ -20,12 +20,14 @@ from sqlalchemy import (
     text,
 )
 
-from steelyard.calibration.verification.assessment import ErrorEstimate, InstrumentStatus
+from steelyard.calibration.verification.assessment import ErrorEstimate
 from steelyard.calibration.verification.events import Decision, EventKind, EventPoint
 from steelyard.calibration.verification.observations import ObservationSource, ObservationStage
 from steelyard.calibration.verification.regime import CatalogueReference, Regime
 from steelyard.calibration.verification.roles import Role
-from steelyard.calibration.verification.work_orders import TERMINAL, Evidence, OrderState, Trigger
+from steelyard.calibration.verification.status import InstrumentStatus
+from steelyard.calibration.verification.triggers import Trigger
+from steelyard.calibration.verification.work_orders import TERMINAL, Evidence, OrderState
 from steelyard.contracts.registry import InstrumentKind, OrganizationKind
 from steelyard.storage.records.columns import Json, Key, Mpe, Word
 
