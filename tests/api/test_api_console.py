@@ -7,9 +7,11 @@ from html.parser import HTMLParser
 import pytest
 from api.stage import DAY, NOW_NS, NS, PASSWORD, SettableClock
 
-from steelyard.calibration.verification.assessment import InstrumentStatus
+from steelyard.api.console.operations import gateway_standing
 from steelyard.calibration.verification.due_date import legal_date
-from steelyard.calibration.verification.work_orders import OrderState, Trigger
+from steelyard.calibration.verification.status import InstrumentStatus
+from steelyard.calibration.verification.triggers import Trigger
+from steelyard.calibration.verification.work_orders import OrderState
 from steelyard.contracts.clock import ScaledClock
 from steelyard.contracts.pace import Pace
 from steelyard.storage.errors import StoreUnavailable
@@ -367,7 +369,9 @@ def test_empty_pages_say_what_happens_next(browse, stage, monkeypatch):
     monkeypatch.setattr(stage.records.alerts, "log", lambda organizations=None, limit=200: [])
     client = browse(demo=True)
     assert "No instruments yet" in client.page("/").text
-    assert "No work orders here" in client.page("/work-orders").text
+    orders = client.page("/work-orders").text
+    assert "No work orders here" in orders
+    assert "has to be done" not in orders, "an empty list claims nothing"
     assert "No gateways yet" in client.page("/gateways").text
     assert "No alert has been sent" in client.page("/alerts").text
 
@@ -384,6 +388,14 @@ def test_gateways_are_shown_with_the_state_they_are_in(stage, browse):
         assert words in text
     stage.clock.t += 400 * NS
     assert "Silent" in browse(demo=True).page("/gateways").text
+
+
+def test_a_gateway_whose_history_is_played_back_is_not_called_silent(stage):
+    health = next(each for each in stage.records.health.all() if each.last_frame_ns is not None)
+    health = replace(health, state="online")
+    long_after = health.last_frame_ns + 3600 * NS
+    assert gateway_standing(health, long_after).label == "Silent"
+    assert gateway_standing(health, long_after, playing_back=True).label == "Connected"
 
 
 def test_times_are_shown_in_the_zone_of_the_setting(browse):

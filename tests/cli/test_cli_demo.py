@@ -21,6 +21,7 @@ from waiting import until
 from steelyard.calibration.verification.audit import AuditEntry
 from steelyard.cli.demo.layout import GATEWAYS, Layout
 from steelyard.cli.demo.prepare import HISTORY_DAYS, SAMPLE_HOURS
+from steelyard.cli.demo.score import Row
 from steelyard.cli.server_file import read_server_file
 from steelyard.cli.stores import ledger_path, opened_records
 from steelyard.storage.ledger import LedgerReader, verify_ledger
@@ -227,6 +228,22 @@ def test_control_the_score_sees_an_order_without_cause_and_one_that_is_missing(t
     wrong = {row["instrument"]: row["verdict"] for row in result["instruments"] if row["verdict"] != "right"}
     assert status == 1
     assert wrong == {"tt-h-01": "order without cause"}
+
+
+@pytest.mark.parametrize("story", ["quiet", "drift"])
+def test_control_what_is_not_assessed_yet_is_not_right(story: str) -> None:
+    row = Row(
+        instrument="pt-h-02",
+        story=story,
+        true_error_over_mpe=0.1,
+        crosses=None,
+        claimed=() if story == "quiet" else (story,),
+        probability=None,
+        due=None,
+    )
+    assert row.right
+    assert replace(row, assessed=False).verdict == "not assessed yet"
+    assert not replace(row, assessed=False).right
 
 
 def test_a_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from steelyard.api.figures import significant
 from steelyard.api.instants import NS, ago
 from steelyard.api.room import RoomHere
 from steelyard.api.wording import Standing
+from steelyard.contracts.clock import ScaledClock
 from steelyard.storage.records import Alert, GatewayHealth
 
 SILENT_AFTER_S = 300
@@ -61,8 +62,10 @@ class AlertRow:
 @router.get("/gateways")
 def gateways_page(request: Request, room: RoomHere, visit: Reading) -> Response:
     """Show the gateways' health."""
-    now_ns = room.desk.clock.now_ns()
-    rows = [_gateway_row(item, now_ns) for item in room.desk.gateways(visit.principal)]
+    clock = room.desk.clock
+    playing_back = isinstance(clock, ScaledClock) and not clock.caught_up
+    now_ns = clock.now_ns()
+    rows = [_gateway_row(item, now_ns, playing_back=playing_back) for item in room.desk.gateways(visit.principal)]
     connected = sum(row.standing.tone == "valid" for row in rows)
     answer = room.pages.render(
         request,
@@ -102,7 +105,7 @@ def alerts_page(request: Request, room: RoomHere, visit: Reading) -> Response:
     return visit.keep(request, answer)
 
 
-def _gateway_row(item: GatewayItem, now_ns: int) -> GatewayRow:
+def _gateway_row(item: GatewayItem, now_ns: int, *, playing_back: bool) -> GatewayRow:
     health = item.health
     many = "1 instrument" if item.instruments == 1 else f"{item.instruments} instruments"
     heard = health is not None and health.last_frame_ns is not None
@@ -110,7 +113,7 @@ def _gateway_row(item: GatewayItem, now_ns: int) -> GatewayRow:
         id=item.gateway.id,
         organization=item.owner.name,
         instruments=many,
-        standing=gateway_standing(health, now_ns),
+        standing=gateway_standing(health, now_ns, playing_back=playing_back),
         last=ago(health.last_frame_ns, now_ns)
         if health is not None and health.last_frame_ns is not None
         else "None yet",
@@ -121,12 +124,14 @@ def _gateway_row(item: GatewayItem, now_ns: int) -> GatewayRow:
     )
 
 
-def gateway_standing(health: GatewayHealth | None, now_ns: int) -> Standing:
-    """Return how a gateway is shown."""
+def gateway_standing(health: GatewayHealth | None, now_ns: int, *, playing_back: bool = False) -> Standing:
+    """Return how a gateway is shown; while a history is `playing_back`, its clock says nothing of silence."""
     if health is None or health.last_frame_ns is None:
         return Standing(tone="idle", sign="idle", label="Never heard of", meaning="It has not sent anything yet.")
     if health.state == "offline":
         return Standing(tone="overdue", sign="stop", label="Not connected", meaning="Its connection is gone.")
+    if playing_back:
+        return Standing(tone="valid", sign="valid", label="Connected", meaning="It sends its simulated history.")
     if now_ns - health.last_frame_ns > SILENT_AFTER_S * NS:
         return Standing(tone="due", sign="due", label="Silent", meaning="It is connected but sends nothing.")
     return Standing(tone="valid", sign="valid", label="Connected", meaning="It sends.")

@@ -23,13 +23,14 @@ from steelyard.api.wording import ACTIONS, MAIN_WAY, ROLES, STATES, TRIGGERS, St
 from steelyard.calibration.errors import WorkOrderError
 from steelyard.calibration.verification.audit import AuditEntry
 from steelyard.calibration.verification.roles import Role
-from steelyard.calibration.verification.work_orders import TRANSITIONS, Evidence, OrderState, Trigger, WorkOrder
+from steelyard.calibration.verification.triggers import Trigger
+from steelyard.calibration.verification.work_orders import TRANSITIONS, Evidence, OrderState, WorkOrder
 
 router = APIRouter(include_in_schema=False)
 
 FILTERS = (("open", "Open"), ("ended", "Ended"), ("all", "All"))
 EMPTY = {
-    "open": "Nothing has to be done. A work order appears here when an instrument is due, drifts, or changes suddenly.",
+    "open": "No work order is open. One appears here when an instrument is due, drifts, or changes suddenly.",
     "ended": "No work order has ended yet.",
     "all": "No work order was ever raised.",
 }

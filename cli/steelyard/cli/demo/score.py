@@ -36,17 +36,20 @@ class Row:
     claimed: tuple[str, ...]
     probability: float | None
     due: date | None
+    assessed: bool = True
 
     @property
     def right(self) -> bool:
-        """One order for the story's reason, or none for a quiet instrument."""
-        return self.claimed == (() if self.story == "quiet" else (self.story,))
+        """Assessed, with one order for the story's reason, or none for a quiet instrument."""
+        return self.assessed and self.claimed == (() if self.story == "quiet" else (self.story,))
 
     @property
     def verdict(self) -> str:
         """In words."""
         if self.right:
             return "right"
+        if not self.assessed:
+            return "not assessed yet"
         return "order without cause" if self.story == "quiet" else "wrong reason" if self.claimed else "order missing"
 
 
@@ -74,6 +77,7 @@ def score(directory: Path) -> list[Row]:
                 claimed=_claimed(orders, judged),
                 probability=None if assessment is None else assessment.probability_out_of_tolerance,
                 due=None if assessment is None else assessment.due_date,
+                assessed=assessment is not None,
             )
         )
     return rows
