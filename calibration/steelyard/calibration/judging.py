@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from steelyard.calibration.catalogue import Catalogue, Edition, Kind
+from steelyard.calibration.catalogue import Catalogue
 from steelyard.calibration.errors import CalibrationError
 from steelyard.calibration.estimating import change_design, estimate_fleet, estimates_at
 from steelyard.calibration.fleet_priors import FleetPriors
@@ -26,7 +26,8 @@ from steelyard.calibration.verification.devices import Device, DeviceState
 from steelyard.calibration.verification.due_date import instant_of
 from steelyard.calibration.verification.events import Decision, EventKind, VerificationEvent
 from steelyard.calibration.verification.findings import DOUBTS, find, is_doubtful, status_of
-from steelyard.calibration.verification.law import Law, Rules
+from steelyard.calibration.verification.law import Law
+from steelyard.calibration.verification.law_book import LawBook
 from steelyard.calibration.verification.lots import failed_lots
 from steelyard.calibration.verification.regime import CatalogueReference, Confidence, LegalStatus, Regime
 from steelyard.calibration.verification.standing import Standing, standing_of
@@ -100,9 +101,10 @@ def judge_ledger(
     for event in events:
         of_device.get(event.instrument, []).append(event)
     entries = []
+    book = LawBook(catalogue)
     for number, device in enumerate(devices):
         try:
-            entries.append(_entry(device, of_device[device.id], catalogue, on))
+            entries.append(_entry(device, of_device[device.id], book, on))
         except CalibrationError as error:
             problems.append(f"instrument {device.id}: {error}; it is left out")
         if progress is not None and number % 500 == 499:
@@ -117,10 +119,9 @@ def judge_ledger(
     return judged, problems
 
 
-def _entry(device: Device, events: Sequence[VerificationEvent], catalogue: Catalogue, on: date) -> _Entry:
+def _entry(device: Device, events: Sequence[VerificationEvent], book: LawBook, on: date) -> _Entry:
     device = replace(device, state=_state_on(device, on))
-    kind = catalogue.kind(device.kind)
-    law, problems = _law(device, kind, events)
+    law, problems = book.law(device, events)
     if _seal_is_open(device):
         events = [*events, _noted_opening(device, on)]
     standing = standing_of(law, events, on)
@@ -130,77 +131,6 @@ def _entry(device: Device, events: Sequence[VerificationEvent], catalogue: Catal
         for event, name in standing.unknown_references
     ]
     return _Entry(device=device, law=law, standing=standing, problems=problems)
-
-
-def _law(device: Device, kind: Kind, events: Sequence[VerificationEvent]) -> tuple[Law, list[str]]:
-    """The law for a device by the catalogue, with what its register entry overrides; and what it lacks for that."""
-    classes: set[str | None] = {device.accuracy_class}
-    for event in events:
-        if event.limited_to is not None:
-            classes |= {event.limited_to.strip(), *event.limited_to.replace(",", " ").split()} & set(kind.classes)
-    problems: dict[str, None] = {}
-    editions = [_rules(device, edition, classes, problems) for edition in kind.editions]
-    law = Law(
-        instrument=device.id,
-        editions=(replace(editions[0], from_day=date.min), *editions[1:]),
-        accuracy_class=device.accuracy_class,
-        put_into_use=device.put_into_use,
-        range_low=device.range_low,
-        range_high=device.range_high,
-        second=None if kind.second is None else kind.second.name,
-    )
-    return law, list(problems)
-
-
-def _rules(device: Device, edition: Edition, classes: set[str | None], problems: dict[str, None]) -> Rules:
-    """One edition for one device."""
-    choice = edition.regime_for(use=device.use, accuracy_class=device.accuracy_class, parameters=device.parameters)
-    regime = device.regime or choice.regime
-    period = device.period_months if device.period_months is not None else choice.period_months
-    if device.period_months is None:
-        for name in choice.missing:
-            problems[
-                f"parameters: {name} is missing: {edition.document} sets the period by it, and the shortest is taken; "
-                f"add it"
-            ] = None
-    if regime is Regime.FIRST_SCRAP:
-        period = None
-    elif period is None:
-        problems[f"period_months: {edition.document} sets none for {regime.value}; add it"] = None
-    return Rules(
-        from_day=edition.in_force,
-        document=edition.document,
-        regime=regime,
-        period_months=period,
-        mpe=_limits(device, edition, classes, problems),
-        counts_from_use=choice.counts_from == "put_into_use",
-    )
-
-
-def _limits(
-    device: Device, edition: Edition, classes: set[str | None], problems: dict[str, None]
-) -> dict[str | None, MaximumPermissibleError]:
-    """The limits for each class that the device has or was left with; none where they cannot be told."""
-    found: dict[str | None, MaximumPermissibleError] = {}
-    for name in sorted(classes, key=str):
-        if name == device.accuracy_class and device.mpe is not None:
-            found[name] = device.mpe
-            continue
-        try:
-            mpe = edition.mpe_for(
-                accuracy_class=name,
-                parameters=device.parameters,
-                unit=device.unit,
-                range_low=device.range_low,
-                range_high=device.range_high,
-                scale_interval=device.scale_interval,
-            )
-        except CalibrationError as error:
-            problems[f"{error}; its values are not judged against limits"] = None
-            continue
-        if mpe is not None:
-            found[name] = mpe
-    return found
 
 
 def _state_on(device: Device, on: date) -> DeviceState:
