@@ -5,6 +5,7 @@
     ├── StoreForeign         a database is there, but it is not ours or of another version
     ├── LedgerLocked         another process writes this ledger
     ├── LedgerAltered        a ledger does not verify: names the first entry that is not what was written
+    ├── TableError           a file that is no CSV and no XLSX, or lacks the sheet or column that is asked for
     └── RecordError
         ├── RecordNotFound   no such record
         └── RecordRefused    the database's own rules refuse the change (unknown reference, name taken)
@@ -68,6 +69,22 @@ class LedgerAltered(StorageError):
         self.what = what
         place = table if index is None else f"{table} {index}"
         super().__init__(f"{place}: {what}: stop writing, keep a copy of the file, compare with receipts and backups")
+
+
+class TableError(StorageError):
+    """A file of tables cannot be read.
+
+    Args:
+        source: the file's name, with the line where one is to blame.
+        found: what is there instead.
+        remedy: what to do about it, as a full clause.
+    """
+
+    def __init__(self, source: str, found: str, remedy: str) -> None:
+        self.source = source
+        self.found = found
+        self.remedy = remedy
+        super().__init__(f"{source}: {found}: {remedy}")
 
 
 class RecordError(StorageError):
