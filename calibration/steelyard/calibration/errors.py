@@ -4,6 +4,7 @@ CalibrationError
 ├── MpeError             a maximum permissible error that says nothing, or not for this test point
 ├── CatalogueError       a kind of instrument that the catalogue does not have, or that its file does not say
 ├── LegalDataError       an instrument's legal data or event contradicts itself
+├── LedgerError          a sheet of a ledger lacks a column, or a cell of it cannot be read
 ├── ObservationError     an error observation or reference pair that cannot be used
 ├── WorkOrderError
 │   ├── TransitionRefused    the table has no such step, or not for this role or person
@@ -35,6 +36,10 @@ class CatalogueError(CalibrationError):
 
 class LegalDataError(CalibrationError):
     """An instrument's legal data or one of its events contradicts itself."""
+
+
+class LedgerError(CalibrationError):
+    """A sheet of a ledger lacks a column, or a cell of it cannot be read."""
 
 
 class ObservationError(CalibrationError):

@@ -1,0 +1,308 @@
+"""Rows of the sheet of events: one row a test point, the rows of one event together, an event for each instrument."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from functools import partial
+from typing import NamedTuple
+
+from steelyard.calibration.errors import LedgerError
+from steelyard.calibration.ledger import words
+from steelyard.calibration.ledger.cells import day, identifier, instant_ns, plain, several
+from steelyard.calibration.ledger.headings import ColumnWords, LedgerTable, find_headings
+from steelyard.calibration.ledger.instruments import Instruments
+from steelyard.calibration.ledger.points import POINT_COLUMNS, read_point
+from steelyard.calibration.ledger.problems import RowProblem
+from steelyard.calibration.ledger.sheet_rows import SheetRow, rows_below
+from steelyard.calibration.verification.certificates import require_plausible_date
+from steelyard.calibration.verification.due_date import legal_date
+from steelyard.calibration.verification.events import Decision, EventKind, EventPoint, VerificationEvent
+from steelyard.contracts.identifiers import InstrumentId
+
+EVENT_COLUMNS: tuple[ColumnWords, ...] = (
+    ColumnWords(
+        name="id",
+        words="事件编号 记录编号 检定编号 event event_id record_no",
+        note="Of the event; rows with the same id are test points of one event. Without this column, rows of one "
+        "instrument, kind, day and certificate are one event.",
+    ),
+    ColumnWords(
+        name="instrument",
+        words="编号 器具编号 仪器编号 设备编号 计量编号 管理编号 统一编号 资产编号 instrument_id instruments",
+        note="The id of the sheet instruments; several with ; between them where one certificate is for many.",
+        required=True,
+    ),
+    ColumnWords(
+        name="kind",
+        words="检定类别 检定类型 检定种类 类别 种类 类型 event_kind type",
+        note="first_verification, subsequent_verification, after_repair, arbitration, interim, calibration, "
+        "intermediate_check, repair, seal_opened.",
+        required=True,
+    ),
+    ColumnWords(
+        name="completed",
+        words="检定日期 校准日期 完成日期 日期 date completed_on",
+        note="The day on which it was completed, as 2026-03-15.",
+        required=True,
+    ),
+    ColumnWords(
+        name="decision",
+        words="结论 检定结论 检定结果 结果 result conclusion",
+        note="passed, failed, limited, not_testable, none. Only events that decide nothing may leave it empty.",
+    ),
+    ColumnWords(name="limited_to", words="降级后等级 准用等级 降为", note="The class that a limited decision leaves."),
+    ColumnWords(
+        name="certificate", words="证书编号 证书号 证书 certificate_no certificate_number", note="Unique to the body."
+    ),
+    ColumnWords(
+        name="performed_by",
+        words="检定机构 检定单位 校准机构 校准单位 机构 body laboratory",
+        note="The body or laboratory that did it.",
+    ),
+    ColumnWords(
+        name="supersedes",
+        words="取代 替代 代替",
+        note="The id or certificate of the event in whose place this one stands; with the decision none: which it "
+        "withdraws.",
+    ),
+    ColumnWords(
+        name="completed_at",
+        words="完成时间 检定时间 instant",
+        note="The instant, ISO 8601: 2026-03-15T10:30:00+08:00; without an offset it is legal time.",
+    ),
+    *POINT_COLUMNS,
+)
+
+_DECIDES_NOTHING = frozenset(
+    {EventKind.CALIBRATION, EventKind.INTERMEDIATE_CHECK, EventKind.REPAIR, EventKind.SEAL_OPENED}
+)
+
+
+class _Head(NamedTuple):
+    """What all rows of one event say alike."""
+
+    instrument: tuple[InstrumentId, ...]
+    kind: EventKind
+    completed: date
+    decision: Decision
+    limited_to: str | None
+    certificate: str | None
+    performed_by: str | None
+    supersedes: str | None
+    completed_at: int | None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Draft:
+    """An event whose rows are still being read."""
+
+    id: str
+    row: SheetRow
+    head: _Head
+    points: dict[InstrumentId, list[EventPoint]] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Reading:
+    """The sheet as far as it has been read."""
+
+    instruments: Instruments
+    utc_offset_minutes: int
+    drafts: dict[str, _Draft] = field(default_factory=dict)
+    certificates: dict[tuple[str, str], _Draft] = field(default_factory=dict)
+
+
+def read_events(
+    table: LedgerTable, problems: list[RowProblem], *, instruments: Instruments, utc_offset_minutes: int
+) -> tuple[tuple[VerificationEvent, ...], tuple[str, ...]]:
+    """The events of a sheet in the order of their first rows, and the headings that mean nothing here.
+
+    What is not right is added to `problems`. Raises LedgerError where the sheet lacks a required column.
+    """
+    headings = find_headings(table, EVENT_COLUMNS)
+    reading = _Reading(instruments=instruments, utc_offset_minutes=utc_offset_minutes)
+    for row, readable in rows_below(table, headings, "instrument", problems):
+        if readable:
+            _read_row(row, reading)
+            problems.extend([*row.problems, *row.notes])
+    return tuple(_events(reading)), headings.ignored
+
+
+def _read_row(row: SheetRow, reading: _Reading) -> None:
+    own = row.take("id", lambda text, _: plain(text), required=row.headed("id") is not None)
+    draft = None if own is None else reading.drafts.get(own)
+    head = _head(row, reading, None if draft is None else draft.head)
+    if head is None:
+        return
+    if own is None:
+        own = _derived_id(head, reading)
+        draft = reading.drafts.get(own)
+    if head.supersedes is not None and plain(head.supersedes) == own:
+        row.refuse("supersedes", head.supersedes, "is this event itself; give the id of the one that it replaces")
+        return
+    if draft is not None and draft.head != head:
+        differing = next(name for name in _Head._fields if getattr(head, name) != getattr(draft.head, name))
+        row.refuse(
+            differing,
+            row.text(differing) or "",
+            f"row {draft.row.number} counts and says otherwise of the event {own}; correct one, or give another id",
+        )
+        return
+    points = {
+        name: read_point(row, reading.instruments.units[name])
+        for name in head.instrument
+        if not row.problems or len(head.instrument) > 1
+    }
+    if row.problems:
+        return
+    if draft is None:
+        draft = _Draft(id=own, row=row, head=head)
+        if not _certificate_is_its_own(draft, reading):
+            return
+        reading.drafts[own] = draft
+    for name, point in points.items():
+        if point is not None:
+            draft.points.setdefault(name, []).append(point)
+
+
+def _head(row: SheetRow, reading: _Reading, before: _Head | None) -> _Head | None:
+    """What the row says of the event; an empty cell of a further row of an event says what its first row said."""
+    first = before is None
+    names = row.take("instrument", partial(_instruments, row, reading.instruments), required=first)
+    kind = row.take("kind", words.EVENT_KINDS.meant, required=first)
+    completed = row.take("completed", _completed, required=first)
+    decision = row.take("decision", words.DECISIONS.meant, required=first and kind not in {*_DECIDES_NOTHING, None})
+    instant = row.take("completed_at", partial(instant_ns, utc_offset_minutes=reading.utc_offset_minutes))
+    limited_to, certificate = row.text("limited_to"), row.text("certificate")
+    performed_by, supersedes = row.text("performed_by"), row.text("supersedes")
+    if completed is not None and instant is not None and legal_date(instant, reading.utc_offset_minutes) != completed:
+        row.refuse("completed_at", row.text("completed_at") or "", f"is not on {completed}; correct one of the two")
+    if limited_to is not None and decision not in {Decision.LIMITED, None}:
+        row.refuse("limited_to", limited_to, "only the decision limited leaves a class; correct one of the two")
+    if row.problems:
+        return None
+    if before is None:
+        if not names or kind is None or completed is None:
+            return None
+        decision = Decision.NONE if decision is None else decision
+        return _Head(names, kind, completed, decision, limited_to, certificate, performed_by, supersedes, instant)
+    return _Head(
+        names or before.instrument,
+        kind or before.kind,
+        completed or before.completed,
+        decision or before.decision,
+        limited_to or before.limited_to,
+        certificate or before.certificate,
+        performed_by or before.performed_by,
+        supersedes or before.supersedes,
+        before.completed_at if instant is None else instant,
+    )
+
+
+def _completed(text: str, column: str) -> date:
+    completed = day(text, column)
+    require_plausible_date(completed)
+    return completed
+
+
+def _instruments(row: SheetRow, instruments: Instruments, text: str, column: str) -> tuple[InstrumentId, ...]:
+    names = []
+    strangers = []
+    for item in several(text):
+        name = identifier(item, column)
+        if name in instruments.devices:
+            names.append(name)
+        elif name in instruments.refused:
+            strangers.append(
+                (item, f"its row {instruments.refused[name]} among the instruments is refused; mend that one")
+            )
+        else:
+            strangers.append((item, "no instrument of this ledger has this id; add its row, or correct the id"))
+    for item, remedy in strangers:
+        # One item more or less does not spoil the certificate of the others.
+        (row.note if names else row.refuse)(column, item, remedy)
+    if not names and not strangers:
+        raise LedgerError(column, text, "names no instrument; give its id")
+    return tuple(dict.fromkeys(names))
+
+
+def _derived_id(head: _Head, reading: _Reading) -> str:
+    """An identifier for a ledger whose events have none: rows that say the same are one event."""
+    stem = f"{head.instrument[0]}-{head.completed:%Y%m%d}-{head.kind.value}"
+    number, name = 1, stem
+    while name in reading.drafts and reading.drafts[name].head.certificate != head.certificate:
+        number += 1
+        name = f"{stem}-{number}"
+    return name
+
+
+def _certificate_is_its_own(draft: _Draft, reading: _Reading) -> bool:
+    """Whether no other event has this certificate's number of this body; else the row is refused.
+
+    Certificate numbers are unique to the body that issues them; one certificate for many items names them in one cell.
+    """
+    head = draft.head
+    if head.certificate is None:
+        return True
+    key = (plain(head.performed_by or "").casefold(), plain(head.certificate).casefold())
+    other = reading.certificates.get(key)
+    replaced = None if head.supersedes is None else plain(head.supersedes).casefold()
+    if other is None or replaced in {other.id.casefold(), key[1]}:
+        reading.certificates[key] = draft
+        return True
+    if set(other.head.instrument) != set(head.instrument):
+        differs = f"belongs to {', '.join(other.head.instrument)}"
+    elif other.head.completed != head.completed:
+        differs = f"is dated {other.head.completed}"
+    else:
+        return True
+    draft.row.refuse(
+        "certificate",
+        head.certificate,
+        f"by row {other.row.number} it {differs}; correct it, or name all items of one certificate in one cell",
+    )
+    return False
+
+
+def _events(reading: _Reading) -> Iterator[VerificationEvent]:
+    taken = set(reading.drafts)
+    names = {
+        (draft.id, instrument): _unique(draft, instrument, taken)
+        for draft in reading.drafts.values()
+        for instrument in draft.head.instrument
+    }
+    for draft in reading.drafts.values():
+        head = draft.head
+        for instrument in head.instrument:
+            supersedes = head.supersedes
+            if supersedes is not None:
+                # The id that the event got where one certificate was for many; else a certificate's number, perhaps.
+                supersedes = names.get((plain(supersedes), instrument), supersedes)
+            yield VerificationEvent(
+                id=names[draft.id, instrument],
+                instrument=instrument,
+                kind=head.kind,
+                completed=head.completed,
+                decision=head.decision,
+                performed_by=head.performed_by or "",
+                certificate=head.certificate,
+                points=tuple(draft.points.get(instrument, ())),
+                completed_at_ns=head.completed_at,
+                limited_to=head.limited_to,
+                supersedes=supersedes,
+            )
+
+
+def _unique(draft: _Draft, instrument: InstrumentId, taken: set[str]) -> str:
+    """The event's own id where it is of one instrument, else the id with the instrument's behind it."""
+    if len(draft.head.instrument) == 1:
+        return draft.id
+    stem = name = f"{draft.id}-{instrument}"
+    number = 1
+    while name in taken:
+        number += 1
+        name = f"{stem}-{number}"
+    taken.add(name)
+    return name
