@@ -14,6 +14,8 @@ from steelyard.calibration.engine.fleet.backtest import Backtest
 from steelyard.calibration.engine.fleet.panels import Records
 from steelyard.calibration.engine.fleet.scoring import LEVELS
 from steelyard.cli.errors import CommandError
+from steelyard.storage.errors import TableError
+from steelyard.storage.tables import Table, read_separated
 
 COLUMNS = (
     "class",
@@ -45,15 +47,16 @@ def read_history(path: Path) -> HistoryFile:
     Raises CommandError naming the file, the line, the column and the value that cannot be used.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = list(csv.reader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CommandError(f"{path}: cannot be read as CSV: {error}") from error
-    names, numbered = _table(path, lines)
+        read = read_separated(path.read_bytes(), str(path))
+    except OSError as error:
+        raise CommandError(f"{path}: cannot be read: {error}") from error
+    except TableError as error:
+        raise CommandError(str(error)) from error
+    names, numbered = _table(path, read)
 
     def column(name: str) -> list[tuple[int, str]]:
         at = names.index(name)
-        return [(number, line[at].strip()) for number, line in numbered]
+        return [(number, line[at]) for number, line in numbered]
 
     start = _parsed(path, "previous_calibration", column("previous_calibration"), _years)
     end = _parsed(path, "calibration", column("calibration"), _years)
@@ -75,16 +78,16 @@ def read_history(path: Path) -> HistoryFile:
     return HistoryFile(names=names, rows=tuple(line for _, line in numbered), records=records)
 
 
-def _table(path: Path, lines: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], list[tuple[int, tuple[str, ...]]]]:
+def _table(path: Path, read: Table) -> tuple[tuple[str, ...], list[tuple[int, tuple[str, ...]]]]:
     """The header's names, and the rows with their line numbers."""
-    if not lines:
+    if not read.rows:
         raise CommandError(f"{path}: is empty; give a header with {', '.join(COLUMNS)}")
-    names = tuple(name.strip() for name in lines[0])
+    names = read.rows[0].cells
     for required in COLUMNS:
         if names.count(required) != 1:
             has = "appears more than once" if required in names else "is missing"
             raise CommandError(f"{path}: column {required} {has}; the header is {', '.join(names)}")
-    numbered = [(number, tuple(line)) for number, line in enumerate(lines[1:], start=2) if line]
+    numbered = [(row.number, row.cells) for row in read.rows[1:]]
     if not numbered:
         raise CommandError(f"{path}: no rows under the header: there is nothing to predict or to learn from")
     for number, line in numbered:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from steelyard.cli.calc.documents import read_text, source_name
+from steelyard.cli.calc.documents import read_bytes, source_name
 from steelyard.cli.errors import CommandError
-
-_DELIMITERS = (",", ";", "\t")
+from steelyard.storage.errors import TableError
+from steelyard.storage.tables import Table, read_separated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,33 +70,33 @@ def read_columns(source: str) -> Columns:
     Commas, semicolons or tabs separate; empty lines and lines that begin with # are left out.
     """
     name = source_name(source)
-    lines = _lines(source)
-    if not lines:
+    table = _table(source)
+    if not table.rows:
         raise CommandError(f"{name}: is empty; give a header line and data")
-    header_line, header = lines[0]
-    names = tuple(each.strip() for each in header)
+    header, *rows = table.rows
+    names = header.cells
     if all(_is_number(each) for each in names):
-        raise CommandError(f"{name}: line {header_line}: is a header with the columns' names missing?")
+        raise CommandError(f"{name}: line {header.number}: is a header with the columns' names missing?")
     for each in names:
         if not each or names.count(each) > 1:
-            raise CommandError(f"{name}: line {header_line}: column name {each!r}: must be there, and only once")
-    if len(lines) == 1:
+            raise CommandError(f"{name}: line {header.number}: column name {each!r}: must be there, and only once")
+    if not rows:
         raise CommandError(f"{name}: has a header but no data")
-    for line, row in lines[1:]:
-        if len(row) != len(names):
-            raise CommandError(f"{name}: line {line}: has {len(row)} fields, the header has {len(names)}")
+    for row in rows:
+        if len(row.cells) != len(names):
+            raise CommandError(f"{name}: line {row.number}: has {len(row.cells)} fields, the header has {len(names)}")
     return Columns(
         source=name,
         names=names,
-        rows=tuple(tuple(field.strip() for field in row) for _, row in lines[1:]),
-        lines=tuple(line for line, _ in lines[1:]),
+        rows=tuple(row.cells for row in rows),
+        lines=tuple(row.number for row in rows),
     )
 
 
 def read_matrix(source: str, size: int | None = None) -> list[list[float]]:
     """Read a matrix without a header, square of `size` if given. Raises CommandError."""
     name = source_name(source)
-    matrix = [[_number(field, f"{name}: line {line}") for field in row] for line, row in _lines(source)]
+    matrix = [[_number(cell, f"{name}: line {row.number}") for cell in row.cells] for row in _table(source).rows]
     if not matrix or any(len(row) != len(matrix[0]) for row in matrix):
         raise CommandError(f"{name}: must be a matrix: lines of equally many numbers")
     if size is not None and (len(matrix) != size or len(matrix[0]) != size):
@@ -106,16 +104,11 @@ def read_matrix(source: str, size: int | None = None) -> list[list[float]]:
     return matrix
 
 
-def _lines(source: str) -> list[tuple[int, Sequence[str]]]:
-    text = [
-        (number, line)
-        for number, line in enumerate(read_text(source).splitlines(), start=1)
-        if line.strip() and not line.lstrip().startswith("#")
-    ]
-    if not text:
-        return []
-    delimiter = max(_DELIMITERS, key=text[0][1].count)
-    return [(number, next(csv.reader([line], delimiter=delimiter))) for number, line in text]
+def _table(source: str) -> Table:
+    try:
+        return read_separated(read_bytes(source), source_name(source), comment="#")
+    except TableError as error:
+        raise CommandError(str(error)) from error
 
 
 def _number(text: str, where: str) -> float:

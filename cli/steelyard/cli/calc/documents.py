@@ -23,16 +23,20 @@ _DESCRIPTIVE = frozenset({"title", "description", "comment", "note", "notes", "s
 _INFINITE = frozenset({"inf", "+inf", "infinity", "infinite", "∞"})
 
 
+def read_bytes(source: str) -> bytes:
+    """The bytes of a file, or of standard input for ``-``. Raises CommandError if it cannot be read."""
+    try:
+        if source == STANDARD_INPUT:
+            return sys.stdin.buffer.read() if hasattr(sys.stdin, "buffer") else sys.stdin.read().encode()
+        return Path(source).read_bytes()
+    except OSError as error:
+        raise CommandError(f"cannot read {source}: {error.strerror}") from error
+
+
 def read_text(source: str) -> str:
     """The text of a file, or of standard input for ``-``. Raises CommandError if it cannot be read."""
     try:
-        if source == STANDARD_INPUT:
-            data = sys.stdin.buffer.read() if hasattr(sys.stdin, "buffer") else sys.stdin.read().encode()
-        else:
-            data = Path(source).read_bytes()
-        return data.decode("utf-8-sig")
-    except OSError as error:
-        raise CommandError(f"cannot read {source}: {error.strerror}") from error
+        return read_bytes(source).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise CommandError(f"cannot read {source_name(source)}: not UTF-8 text (byte {error.start})") from error
 
