@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "key": ("key", "make and show signing keys"),
     "catalogue": ("catalogue", "list, show and check the kinds of instruments and the law they are under"),
+    "assess": ("assess", "judge a ledger kept in a spreadsheet: status, dates and work of each instrument"),
     "calc": ("calc", "calculate from files: uncertainty budgets, curves, conformity, intervals, comparisons, charts"),
     "backtest": ("backtest", "predict every as-found error of a history from what was known before it"),
     "doctor": ("doctor", "look at this machine and a configuration, and say what is missing"),
@@ -43,6 +44,7 @@ _EXTRA_OF = {
     "api": "server",
     "registry": "server",
     "catalogue": "server",
+    "assess": "server",
     "calc": "server",
     "backtest": "server",
 }

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from unicodedata import east_asian_width
 
 
 def add_output_arguments(parser: argparse.ArgumentParser, *, plot: bool = True) -> None:
@@ -23,13 +24,13 @@ def print_json(result: Mapping[str, object]) -> None:
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
     """A table as text: the first `left` columns to the left, the others to the right."""
-    widths = [max(len(row[index]) for row in (header, *rows)) for index in range(len(header))]
+    widths = [max(_width(row[index]) for row in (header, *rows)) for index in range(len(header))]
 
     def line(row: Sequence[str]) -> str:
-        cells = (
-            f"{cell:<{width}}" if index < left else f"{cell:>{width}}"
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
+        cells = []
+        for index, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            filling = " " * (width - _width(cell))
+            cells.append(cell + filling if index < left else filling + cell)
         return "  ".join(cells).rstrip()
 
     return "\n".join([line(header), "  ".join("-" * width for width in widths), *(line(row) for row in rows)])
@@ -42,6 +43,11 @@ def number(value: float | None, digits: int = 6) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
     return f"{value:.{digits}g}"
+
+
+def _width(text: str) -> int:
+    """Columns that a text takes on a terminal; Chinese characters take two."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def _finite(value: object) -> object:

@@ -1,0 +1,175 @@
+"""The answer about a ledger: one JSON object for programs, text for people, a plan for the year as a workbook."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from steelyard.calibration.judging import Judgement
+from steelyard.calibration.verification.devices import Device
+from steelyard.calibration.verification.due_date import add_months, valid_until
+from steelyard.calibration.verification.status import InstrumentStatus
+from steelyard.calibration.verification.triggers import Trigger
+from steelyard.cli.assess.ledger_file import LedgerFile
+from steelyard.cli.calc.printing import table
+from steelyard.contracts.identifiers import InstrumentId
+from steelyard.storage.tables import Column, Sheet, write_workbook
+
+PLANNED_MONTHS = 12
+_DASH = "–"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One piece of work: of which instrument, by when, from which cause and why."""
+
+    instrument: InstrumentId
+    due_date: date
+    trigger: Trigger
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A judged ledger. `problems` are sentences about the ledger as a whole, beside those of its rows."""
+
+    on: date
+    ledger: LedgerFile
+    judgements: Sequence[Judgement]
+    problems: Sequence[str]
+
+    def orders(self) -> list[Work]:
+        """What would be raised as work orders, by date."""
+        found = [
+            Work(instrument=each.instrument, due_date=order.due_date, trigger=order.trigger, reason=order.reason)
+            for each in self.judgements
+            for order in each.orders
+        ]
+        return sorted(found, key=lambda work: (work.due_date, work.instrument, work.trigger))
+
+    def year(self) -> list[Work]:
+        """The orders, and the dates within a year for which no order is raised yet, by date."""
+        end = add_months(self.on, PLANNED_MONTHS)
+        planned = [
+            Work(
+                instrument=each.instrument,
+                due_date=each.due_date,
+                trigger=Trigger.DUE,
+                reason=f"The period ends: the last day is {valid_until(each.due_date)}.",
+            )
+            for each in self.judgements
+            if each.due_date is not None
+            and self.on <= each.due_date < end
+            and not any(order.trigger is Trigger.DUE for order in each.orders)
+        ]
+        return sorted([*self.orders(), *planned], key=lambda work: (work.due_date, work.instrument, work.trigger))
+
+    def all_problems(self) -> list[str]:
+        """Those of rows in the order of the sheets, then those of the whole."""
+        return [*map(str, self.ledger.problems), *self.problems]
+
+
+def as_json(answer: Answer) -> dict[str, object]:
+    """The object that ``--json`` prints."""
+    of_rows = answer.ledger.problems_of()
+    return {
+        "instruments": [
+            {
+                "id": each.instrument,
+                "status": each.status.value,
+                "statutory_due": _iso(each.statutory_due),
+                "valid_until": _iso(each.valid_until),
+                "due_date": _iso(each.due_date),
+                "doubtful": each.doubtful,
+                "orders": [
+                    {"trigger": order.trigger.value, "due_date": _iso(order.due_date), "reason": order.reason}
+                    for order in each.orders
+                ],
+                "problems": [*each.problems, *of_rows.get(each.instrument, ())],
+            }
+            for each in answer.judgements
+        ],
+        "problems": answer.all_problems(),
+    }
+
+
+def as_text(answer: Answer) -> str:
+    """Counts by status, what needs work by date, what is not right."""
+    devices = {device.id: device for device in answer.ledger.devices}
+    parts = [_counts(answer)]
+    work = answer.orders()
+    if work:
+        rows = [
+            [str(each.due_date), each.instrument, *_about(devices, each.instrument), _words(each.trigger), each.reason]
+            for each in work
+        ]
+        header = ["due", "instrument", "kind", "owner", "region", "trigger", "reason"]
+        parts.append(f"What needs work ({len(work)})\n\n{table(header, rows, left=len(header))}")
+    else:
+        parts.append("Nothing needs work.")
+    said = [f"{each.instrument}: {problem}" for each in answer.judgements for problem in each.problems]
+    problems = [*answer.all_problems(), *said]
+    if problems:
+        parts.append("\n".join([f"What is not right ({len(problems)})", "", *problems]))
+    return "\n\n".join(parts)
+
+
+def as_plan(answer: Answer) -> bytes:
+    """A workbook: the year's work, and the rows that are not right."""
+    devices = {device.id: device for device in answer.ledger.devices}
+    plan: list[list[str | int | date]] = []
+    for work in answer.year():
+        # What should have been done long ago is work of this month.
+        month = max(work.due_date, answer.on)
+        about = _about(devices, work.instrument)
+        plan.append([f"{month:%Y-%m}", work.due_date, work.instrument, *about, _words(work.trigger), work.reason])
+    problems: list[list[str | int | date]] = [
+        [p.sheet, p.row, p.column, p.instrument, p.value, p.remedy] for p in answer.ledger.problems
+    ]
+    problems += [["", "", "", "", "", sentence] for sentence in answer.problems]
+    problems += [["", "", "", e.instrument, "", sentence] for e in answer.judgements for sentence in e.problems]
+    return write_workbook(
+        [
+            Sheet(
+                name="plan",
+                columns=(
+                    Column(heading="month"),
+                    Column(heading="due date", date=True),
+                    *(Column(heading=name) for name in ("instrument", "kind", "owner", "region", "trigger", "reason")),
+                ),
+                rows=plan,
+            ),
+            Sheet(
+                name="problems",
+                columns=tuple(
+                    Column(heading=name) for name in ("sheet", "row", "column", "instrument", "value", "remedy")
+                ),
+                rows=problems,
+            ),
+        ]
+    )
+
+
+def _counts(answer: Answer) -> str:
+    counts = Counter(each.status for each in answer.judgements)
+    lines = [f"On {answer.on}: {len(answer.judgements)} instruments, {len(answer.ledger.events)} events"]
+    lines += [f"{counts[status]:>7}  {_words(status)}" for status in InstrumentStatus if counts[status]]
+    doubtful = sum(each.doubtful for each in answer.judgements)
+    if doubtful:
+        lines.append(f"{doubtful:>7}  of them doubtful")
+    return "\n".join(lines)
+
+
+def _about(devices: Mapping[InstrumentId, Device], instrument: InstrumentId) -> list[str]:
+    device = devices[instrument]
+    return [device.kind, device.owner or _DASH, device.region or _DASH]
+
+
+def _words(code: str) -> str:
+    return str(code).replace("_", " ")
+
+
+def _iso(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
