@@ -149,6 +149,17 @@ def test_points_are_kept_in_the_instruments_unit_and_percent_stays_percent(
     assert found.as_found == pytest.approx(expected[2], rel=1e-12)
 
 
+def test_test_points_given_as_flows_are_the_flows_of_a_meter_and_errors_are_in_percent() -> None:
+    ledger = events_of(
+        "instrument|kind|completed|decision|test_point|unit|as_found|expanded_uncertainty",
+        "wm-1|subsequent_verification|2026-03-01|passed|40|L/h|-1.2|0.4",
+        "wm-1|subsequent_verification|2026-03-01|passed|2.5|m3/h|0.8|0.4",
+    )
+    (event,) = ledger.events
+    assert [(point.at, point.unit, point.as_found) for point in event.points] == [(0.04, "%", -1.2), (2.5, "%", 0.8)]
+    assert ledger.problems == ()
+
+
 def test_the_value_of_the_second_quantity_and_the_coverage_factor_stand_beside_the_point() -> None:
     found = point("100|L|1.5|0.5|0.3|1.96|%|2.5", "wm-1")
     assert (found.as_left, found.expanded_uncertainty, found.coverage_factor, found.at) == (0.5, 0.3, 1.96, 2.5)

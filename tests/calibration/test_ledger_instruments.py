@@ -13,6 +13,13 @@ from steelyard.calibration.verification.regime import Regime
 from steelyard.storage.tables import CellFault, MergedCells
 
 
+def test_a_meters_range_may_be_said_in_flows() -> None:
+    ledger = instruments_of("id|kind|unit|range_low|range_high", "wm-1|water_meter|m3/h|0.025|3.125")
+    (device,) = ledger.devices
+    assert (device.unit, device.range_low, device.range_high) == (None, None, None)
+    assert ledger.problems == ()
+
+
 def test_a_row_becomes_a_device() -> None:
     ledger = instruments_of(
         "id|name|kind|accuracy_class|range_low|range_high|unit|scale_interval|use|region|owner|state|state_since"
@@ -116,7 +123,7 @@ BAD = {
     "id outside the grammar": ("a/b|truck_scale", "id", "a/b", "lower-case letters"),
     "unknown kind": ("ts-1|trucc", "kind", "trucc", "(truck_scale)?"),
     "unknown unit": ("ts-1|truck_scale|kilo", "unit", "kilo", "no such unit"),
-    "unit of another quantity": ("wm-1|water_meter|m3/h", "unit", "m3/h", "give what a water_meter measures, in m3, L"),
+    "unit of another quantity": ("wm-1|water_meter|kg", "unit", "kg", "give what a water_meter measures, in m3, L"),
     "comma decimals": ("ts-1|truck_scale|kg|0|1,5", "range_high", "1,5", "decimal sign"),
     "nan": ("ts-1|truck_scale|kg|0|NaN", "range_high", "NaN", "finite"),
     "inf": ("ts-1|truck_scale|kg|0|inf", "range_high", "inf", "finite"),

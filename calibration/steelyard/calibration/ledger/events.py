@@ -151,7 +151,7 @@ def _read_row(row: SheetRow, reading: _Reading) -> None:
         )
         return
     points = {
-        name: read_point(row, reading.instruments.units[name])
+        name: read_point(row, reading.instruments.units[name], reading.instruments.second_units.get(name))
         for name in head.instrument
         if not row.problems or len(head.instrument) > 1
     }

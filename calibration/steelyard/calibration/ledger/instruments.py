@@ -129,12 +129,14 @@ _HALF_WIDTH_BRACKETS = str.maketrans({"（": "(", "）": ")", "～": "~", "－":
 class Instruments:
     """The devices of a sheet.
 
-    `units`: in which UCUM unit each device's errors are kept, its own or that of its kind. `refused`: the first row of
-    each identifier whose row cannot be used.
+    `units`: in which UCUM unit each device's errors are kept, its own or that of its kind. `second_units`: that of the
+    quantity on which its limits depend besides, where there is one. `refused`: the first row of each identifier whose
+    row cannot be used.
     """
 
     devices: Mapping[InstrumentId, Device]
     units: Mapping[InstrumentId, str]
+    second_units: Mapping[InstrumentId, str]
     refused: Mapping[InstrumentId, int]
     ignored: tuple[str, ...]
 
@@ -159,6 +161,7 @@ def read_instruments(
     headings = find_headings(table, INSTRUMENT_COLUMNS)
     devices: dict[InstrumentId, Device] = {}
     units: dict[InstrumentId, str] = {}
+    second_units: dict[InstrumentId, str] = {}
     rows: dict[InstrumentId, int] = {}
     refused: dict[InstrumentId, int] = {}
     kinds: dict[str, Kind] = {}
@@ -176,13 +179,19 @@ def read_instruments(
         elif readable:
             built = _device(row, name, known_kind, on)
             if built is not None:
-                devices[built[0].id], units[built[0].id] = built
+                device, units[built[0].id] = built
+                devices[device.id] = device
+                second = kinds[device.kind].second if device.kind in kinds else catalogue.kind(device.kind).second
+                if second is not None:
+                    second_units[device.id] = second.unit
         if name is not None and name not in rows:
             rows[name] = row.number
             if name not in devices:
                 refused[name] = row.number
         problems.extend(row.problems if readable else ())
-    return Instruments(devices=devices, units=units, refused=refused, ignored=headings.ignored)
+    return Instruments(
+        devices=devices, units=units, second_units=second_units, refused=refused, ignored=headings.ignored
+    )
 
 
 def _device(
@@ -194,7 +203,11 @@ def _device(
     kind = row.take("kind", kind_of, required=True)
     limits = _range(row)
     if kind is not None and limits.unit is not None:
-        _check_unit(row, limits.unit, kind)
+        if _is_second(limits.unit, kind):
+            # The range of a meter is said in flows: its errors are those of what it measures.
+            limits = _Range(None, None, None)
+        else:
+            _check_unit(row, limits.unit, kind)
     unit = limits.unit if kind is None or limits.unit is not None else kind.unit
     span = None if limits.low is None or limits.high is None else limits.high - limits.low
     use = row.take("use", words.USES.meant)
@@ -232,6 +245,14 @@ def _device(
         row.refuse(error.field, row.text(error.field) or "", error.remedy)
         return None
     return device, unit
+
+
+def _is_second(code: str, kind: Kind) -> bool:
+    """Whether a unit is that of the quantity on which the limits depend besides, and not of what is measured."""
+    if kind.second is None:
+        return False
+    measured = {UNITS[each].quantity_kind for each in (kind.unit, *kind.units)}
+    return UNITS[code].quantity_kind == UNITS[kind.second.unit].quantity_kind not in measured
 
 
 def _check_unit(row: SheetRow, code: str, kind: Kind) -> None:

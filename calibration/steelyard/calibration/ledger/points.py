@@ -50,12 +50,14 @@ class _Told(NamedTuple):
     percent: bool
 
 
-def read_point(row: SheetRow, device_unit: str) -> EventPoint | None:
+def read_point(row: SheetRow, device_unit: str, second_unit: str | None = None) -> EventPoint | None:
     """The point of a row, None if it has none; what is not right is noted in the row.
 
     Args:
         row: a row of the sheet of events.
         device_unit: UCUM code of the unit in which the device's errors are kept.
+        second_unit: that of the quantity on which its limits depend besides. Where test points are given in it (the
+            flows at which a meter was tested) they are the values of that quantity, and the errors are in %.
     """
     unit = row.take("unit", _code)
     error_unit = row.take("error_unit", _code)
@@ -80,7 +82,15 @@ def read_point(row: SheetRow, device_unit: str) -> EventPoint | None:
         if unit is None or only_percent
         else unit
     )
-    test_point = _converted(row, "unit", told, own, device_unit, difference=False)
+    second = second_unit is not None and UNITS[own].quantity_kind == UNITS[second_unit].quantity_kind
+    second = second and UNITS[own].quantity_kind != UNITS[device_unit].quantity_kind
+    if second and second_unit is not None:
+        test_point = _converted(row, "unit", told, own, second_unit, difference=False)
+        at = test_point if at is None else at
+        if any(error is not None for error in errors.values()) and error_unit is None:
+            error_unit = _PERCENT
+    else:
+        test_point = _converted(row, "unit", told, own, device_unit, difference=False)
     in_percent, values = _errors(row, errors, error_unit or (_PERCENT if only_percent else None), own, device_unit)
     if row.problems or test_point is None:
         return None
