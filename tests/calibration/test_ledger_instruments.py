@@ -218,6 +218,16 @@ def test_columns_in_other_units_are_converted_to_the_instruments_unit() -> None:
     assert (device.range_low, device.range_high, device.scale_interval) == (20.0, 3000.0, 0.5)
 
 
+@pytest.mark.parametrize(
+    ("text", "regime"),
+    [("强检", None), ("强制检定", None), ("周期检定", Regime.PERIODIC), ("非强检", Regime.VOLUNTARY)],
+)
+def test_mandatory_alone_leaves_the_regime_to_the_catalogue(text: str, regime: Regime | None) -> None:
+    ledger = instruments_of("id|kind|管理方式", f"wm-1|water_meter|{text}")
+    assert ledger.problems == ()
+    assert [device.regime for device in ledger.devices] == [regime]
+
+
 def test_a_heading_gives_no_unit_to_a_row_that_leaves_its_cell_empty() -> None:
     ledger = instruments_of("id|kind|scale_interval (kg)", "wm-1|water_meter|", "ts-1|truck_scale|20")
     assert ledger.problems == ()

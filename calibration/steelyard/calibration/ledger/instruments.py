@@ -232,7 +232,7 @@ def _device(
         batch=row.text("batch"),
         seal=row.text("seal"),
         parameters=row.take("parameters", lambda told, column: _parameters(told, column, kind)) or {},
-        regime=row.take("regime", words.REGIMES.meant),
+        regime=row.take("regime", words.regime_meant),
         period_months=row.take("period_months", partial(months, in_years=period is not None and period.in_years)),
         mpe=row.take("mpe", lambda told, _: parse_mpe_text(told, unit=unit, span=span)),
     )

@@ -90,7 +90,13 @@ REGIMES = Words[Regime](
     {
         Regime.FIRST_SCRAP: "首检失准报废 失准报废 只作首次强制检定失准报废",
         Regime.FIRST_LIMITED: "首检到期轮换 到期轮换 限期使用到期轮换 只作首次强制检定限期使用到期轮换",
-        Regime.PERIODIC: "周期检定 强制检定 强检 mandatory",
+        Regime.PERIODIC: "周期检定 周检",
         Regime.VOLUNTARY: "校准 自愿 非强制 非强检 自主管理 calibration",
     }
 )
+_MANDATORY = frozenset({"强检", "强制检定", "强制", "mandatory"})
+
+
+def regime_meant(text: str, field: str) -> Regime | None:
+    """The regime that a cell lays down; None where it only says that the law controls the instrument, and not how."""
+    return None if _key(text) in _MANDATORY else REGIMES.meant(text, field)
