@@ -134,13 +134,15 @@ def test_a_period_of_half_months_is_refused() -> None:
         months("1.5", "period_months")
 
 
-def test_identifiers_are_folded_to_small_letters_and_otherwise_left_alone() -> None:
-    assert identifier(" WM-1001 ", "id") == "wm-1001"
-    assert identifier("ＷＭ１", "id") == "wm1"
-    with pytest.raises(LedgerError, match="lower-case letters"):
-        identifier("水表 1", "id")
+def test_identifiers_are_kept_as_their_owner_writes_them() -> None:
+    assert identifier(" WM-1001 ", "id") == "WM-1001"
+    assert identifier("ＷＭ１", "id") == "WM1"
+    assert identifier("水表 1/7", "id") == "水表 1/7"
     with pytest.raises(LedgerError, match="15 digits"):
         identifier("1.23456789012346e+17", "id")
+    for wrong in ("", "a\nb", "x" * 101):
+        with pytest.raises(LedgerError, match="on one line"):
+            identifier(wrong, "id")
 
 
 def test_a_cell_may_name_several() -> None:

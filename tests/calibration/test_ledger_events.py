@@ -109,6 +109,20 @@ def test_one_certificate_for_many_items_is_an_event_of_each(cell: str) -> None:
     assert [(e.points[0].test_point, e.points[0].as_found) for e in ledger.events] == [(500.0, 0.1), (0.5, 0.0001)]
 
 
+@pytest.mark.parametrize("cell", ["WM-1", "Wm-1", " wm-1 "])
+def test_an_instrument_is_found_however_its_id_is_spelled(cell: str) -> None:
+    (event,) = events_of("instrument|kind|completed|decision", f"{cell}|first_verification|2026-03-01|passed").events
+    assert event.instrument == "wm-1"
+
+
+def test_an_id_with_a_separator_in_it_is_one_id() -> None:
+    instruments = sheet("instruments", ["id", "kind"], ["A,7", "truck_scale"])
+    events = sheet(
+        "events", ["instrument", "kind", "completed", "decision"], ["a,7", "interim", "2026-03-01", "passed"]
+    )
+    assert [event.instrument for event in read(instruments, events).events] == ["A,7"]
+
+
 def test_ids_made_for_many_items_meet_no_other_events_id() -> None:
     ledger = events_of(
         HEAD,

@@ -292,6 +292,7 @@ def test_unknown_columns_and_progress_are_told_beside_the_answer(
     assert told == [
         "instruments: 5000 rows read",
         "columns that mean nothing here: remark",
+        "use: empty for 5100 instruments, taken as trade; write none where the law controls nothing",
         *(f"{percent} % of 5100 instruments judged" for percent in range(10, 100, 10)),
     ]
 

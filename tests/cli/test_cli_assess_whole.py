@@ -56,9 +56,9 @@ def test_a_chinese_ledger_is_judged_by_the_law_of_each_kind(ledger: Path, capsys
     assert told["problems"] == []
     found = {each["id"]: each for each in told["instruments"]}
     # JJG 539-2016: 12 months; the certificate prints the day before the anniversary.
-    assert (found["ts-1"]["status"], found["ts-1"]["statutory_due"]) == ("valid", "2027-03-15")
-    assert found["ts-1"]["valid_until"] == "2027-03-14"
-    assert found["ts-1"]["orders"] == []
+    assert (found["TS-1"]["status"], found["TS-1"]["statutory_due"]) == ("valid", "2027-03-15")
+    assert found["TS-1"]["valid_until"] == "2027-03-14"
+    assert found["TS-1"]["orders"] == []
     # Failed: out of service, and no date.
     assert (found["1002"]["status"], found["1002"]["statutory_due"]) == ("out_of_service", None)
     assert found["ts-3"]["status"] == "unverified"
@@ -71,7 +71,7 @@ def test_a_chinese_ledger_is_judged_by_the_law_of_each_kind(ledger: Path, capsys
 def test_what_is_due_comes_with_its_reason_on_the_day(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["assess", str(ledger), "--on", "2027-03-01", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    (scale,) = [each for each in told["instruments"] if each["id"] == "ts-1"]
+    (scale,) = [each for each in told["instruments"] if each["id"] == "TS-1"]
     assert scale["status"] == "due_soon"
     (order,) = scale["orders"]
     assert (order["trigger"], order["due_date"]) == ("due", "2027-03-15")

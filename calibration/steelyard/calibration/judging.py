@@ -163,8 +163,8 @@ def _estimate(entries: Sequence[_Entry], on: date, settings: CalibrationSettings
     since: list[int] = []
     for entry in entries:
         mpe = entry.law.on(on).mpe.get(entry.standing.accuracy_class)
-        if mpe is None or entry.device.state is not DeviceState.IN_USE:
-            continue
+        if mpe is None or mpe.others or entry.device.state is not DeviceState.IN_USE:
+            continue  # without limits, or with limits that depend on another quantity: the engine knows one
         legal = _legal_status(entry, mpe, on)
         checks = entry.law.on(on).mandatory and any(
             event.kind is EventKind.INTERMEDIATE_CHECK and event.points for event in entry.standing.events

@@ -12,8 +12,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from itertools import pairwise
 
 from steelyard.calibration.errors import LedgerError
-from steelyard.contracts.errors import IdentifierError
-from steelyard.contracts.identifiers import InstrumentId, parse_instrument_id
+from steelyard.contracts.identifiers import InstrumentId
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?P<separator>[ ,'’])\d{3}(?:(?P=separator)\d{3})*(?:\.\d*)?", re.ASCII)
@@ -31,6 +30,9 @@ _SEPARATORS = re.compile(r"[;,、\n]")
 _PERIOD = re.compile(r"^(?P<owner>.*?)\s*(?P<start>\d{4}[^\s~]*?\d)?\s*(?:\.\.|~|至)\s*(?P<end>\d{4}\S*)?$", re.DOTALL)
 _EARLIEST_YEAR, _LATEST_YEAR = 1900, 2199
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+_LONGEST_IDENTIFIER = 100
 
 
 def plain(text: str) -> str:
@@ -108,15 +110,14 @@ def months(text: str, field: str, *, in_years: bool = False) -> int:
 
 
 def identifier(text: str, field: str) -> InstrumentId:
-    """An instrument's identifier; capitals become small letters."""
-    told = plain(text).casefold()
-    try:
-        return parse_instrument_id(told)
-    except IdentifierError as error:
-        remedy = error.remedy
-        if re.fullmatch(r"\d(?:\.\d+)?e\+\d+", told):
-            remedy = "a spreadsheet keeps 15 digits of a number: format the cell as text and type the digits again"
-        raise LedgerError(field, text, remedy) from None
+    """An instrument's identifier as its owner writes it: any short text. Registered systems have a stricter grammar."""
+    told = plain(text)
+    if re.fullmatch(r"\d(?:\.\d+)?[eE]\+\d+", told):
+        remedy = "a spreadsheet keeps 15 digits of a number: format the cell as text and type the digits again"
+        raise LedgerError(field, text, remedy)
+    if not told or len(told) > _LONGEST_IDENTIFIER or not told.isprintable():
+        raise LedgerError(field, text, f"use 1 to {_LONGEST_IDENTIFIER} characters on one line")
+    return InstrumentId(told)
 
 
 def several(text: str) -> list[str]:

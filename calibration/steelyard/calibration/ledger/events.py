@@ -210,8 +210,11 @@ def _completed(text: str, column: str) -> date:
 def _instruments(row: SheetRow, instruments: Instruments, text: str, column: str) -> tuple[InstrumentId, ...]:
     names = []
     strangers = []
-    for item in several(text):
+    whole = identifier(text, column)
+    items = [whole] if whole.casefold() in instruments.spellings else several(text)
+    for item in items:
         name = identifier(item, column)
+        name = instruments.spellings.get(name.casefold(), name)
         if name in instruments.devices:
             names.append(name)
         elif name in instruments.refused:

@@ -67,7 +67,7 @@ INSTRUMENT_COLUMNS: tuple[ColumnWords, ...] = (
     ColumnWords(
         name="use",
         words="用途 使用用途 用途类别 purpose",
-        note="trade, safety, medical, environment, none. The law controls the first four; empty means none.",
+        note="trade, safety, medical, environment, none. The law controls the first four; empty means trade.",
     ),
     ColumnWords(
         name="region", words="地区 区域 行政区 行政区划 area", note="The administrative area, such as cn-zj-hangzhou."
@@ -131,14 +131,23 @@ class Instruments:
 
     `units`: in which UCUM unit each device's errors are kept, its own or that of its kind. `second_units`: that of the
     quantity on which its limits depend besides, where there is one. `refused`: the first row of each identifier whose
-    row cannot be used.
+    row cannot be used. `spellings`: each identifier by its small letters, since people mix them. `unsaid_use`: how many
+    devices do not say what they are used for.
     """
 
     devices: Mapping[InstrumentId, Device]
     units: Mapping[InstrumentId, str]
     second_units: Mapping[InstrumentId, str]
     refused: Mapping[InstrumentId, int]
+    spellings: Mapping[str, InstrumentId]
+    unsaid_use: int
     ignored: tuple[str, ...]
+
+
+class _Built(NamedTuple):
+    device: Device
+    unit: str
+    second_unit: str | None
 
 
 class _Range(NamedTuple):
@@ -162,6 +171,8 @@ def read_instruments(
     devices: dict[InstrumentId, Device] = {}
     units: dict[InstrumentId, str] = {}
     second_units: dict[InstrumentId, str] = {}
+    spellings: dict[str, InstrumentId] = {}
+    unsaid_use = 0
     rows: dict[InstrumentId, int] = {}
     refused: dict[InstrumentId, int] = {}
     kinds: dict[str, Kind] = {}
@@ -173,24 +184,31 @@ def read_instruments(
 
     for row, readable in rows_below(table, headings, "id", problems):
         name = row.take("id", identifier, required=True)
+        if name is not None:
+            name = spellings.setdefault(name.casefold(), name)
         if name is not None and name in rows:
             row.problems.clear()
             row.refuse("id", name, f"stands in row {rows[name]} already, which counts; delete this row or rename it")
         elif readable:
             built = _device(row, name, known_kind, on)
             if built is not None:
-                device, units[built[0].id] = built
-                devices[device.id] = device
-                second = kinds[device.kind].second if device.kind in kinds else catalogue.kind(device.kind).second
-                if second is not None:
-                    second_units[device.id] = second.unit
+                devices[built.device.id] = built.device
+                units[built.device.id] = built.unit
+                second_units |= {} if built.second_unit is None else {built.device.id: built.second_unit}
+                unsaid_use += row.text("use") is None
         if name is not None and name not in rows:
             rows[name] = row.number
             if name not in devices:
                 refused[name] = row.number
         problems.extend(row.problems if readable else ())
     return Instruments(
-        devices=devices, units=units, second_units=second_units, refused=refused, ignored=headings.ignored
+        devices=devices,
+        units=units,
+        second_units=second_units,
+        refused=refused,
+        spellings=spellings,
+        unsaid_use=unsaid_use,
+        ignored=headings.ignored,
     )
 
 
@@ -199,15 +217,14 @@ def _device(
     name: InstrumentId | None,
     kind_of: Callable[[str, str], Kind],
     on: date,
-) -> tuple[Device, str] | None:
+) -> _Built | None:
     kind = row.take("kind", kind_of, required=True)
     limits = _range(row)
+    if kind is not None and limits.unit is not None and _is_second(limits.unit, kind):
+        # The range of a meter is said in flows: its errors are those of what it measures.
+        limits = _Range(None, None, None)
     if kind is not None and limits.unit is not None:
-        if _is_second(limits.unit, kind):
-            # The range of a meter is said in flows: its errors are those of what it measures.
-            limits = _Range(None, None, None)
-        else:
-            _check_unit(row, limits.unit, kind)
+        _check_unit(row, limits.unit, kind)
     unit = limits.unit if kind is None or limits.unit is not None else kind.unit
     span = None if limits.low is None or limits.high is None else limits.high - limits.low
     use = row.take("use", words.USES.meant)
@@ -220,7 +237,8 @@ def _device(
         range_high=limits.high,
         unit=limits.unit,
         scale_interval=_in_unit(row, "scale_interval", limits.unit, difference=True),
-        use=Use.NONE if use is None else use,
+        # The stricter one: whoever keeps a ledger of instruments outside legal control says so.
+        use=Use.TRADE if use is None else use,
         region=row.text("region"),
         owner=row.take("owner", lambda told, column: owner_on(told, on, column)),
         state=DeviceState.IN_USE if state is None else state,
@@ -244,7 +262,7 @@ def _device(
     except CalibrationError as error:
         row.refuse(error.field, row.text(error.field) or "", error.remedy)
         return None
-    return device, unit
+    return _Built(device, unit, None if kind.second is None else kind.second.unit)
 
 
 def _is_second(code: str, kind: Kind) -> bool:

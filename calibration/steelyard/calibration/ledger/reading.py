@@ -19,13 +19,15 @@ class Ledger:
     """What a ledger says, and what in it is not right.
 
     `devices` and `events` in the order of their rows, without the rows that `problems` names. `ignored` are headings
-    that mean nothing here.
+    that mean nothing here. `unsaid_use` is how many devices do not say what they are used for: they count as used for
+    trade.
     """
 
     devices: tuple[Device, ...]
     events: tuple[VerificationEvent, ...]
     problems: tuple[RowProblem, ...]
     ignored: tuple[str, ...]
+    unsaid_use: int = 0
 
 
 def read_ledger(
@@ -55,4 +57,10 @@ def read_ledger(
     if events is not None:
         happened, also_ignored = read_events(events, problems, instruments=found, utc_offset_minutes=utc_offset_minutes)
         ignored += also_ignored
-    return Ledger(devices=tuple(found.devices.values()), events=happened, problems=tuple(problems), ignored=ignored)
+    return Ledger(
+        devices=tuple(found.devices.values()),
+        events=happened,
+        problems=tuple(problems),
+        ignored=ignored,
+        unsaid_use=found.unsaid_use,
+    )

@@ -101,7 +101,7 @@ def period_of_use(case: Case, day: date) -> str:
         f"being put into use on {use.isoformat()}" if rules.counts_from_use and use is not None else "its verification"
     )
     return (
-        f"{case.instrument} {_falls(day, case.today)} for replacement: it may be used for {rules.period_months} months "
+        f"Replacement of {case.instrument} {_falls(day, case.today)}: it may be used for {rules.period_months} months "
         f"from {start} ({rules.document}) and is not verified again."
     )
 

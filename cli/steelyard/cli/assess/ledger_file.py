@@ -24,19 +24,26 @@ RowsRead = Callable[[str, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerFile:
-    """What the file says, and the rows and headings of it that say nothing."""
+    """What the file says, and the rows and headings of it that say nothing.
+
+    `unsaid_use` is how many devices do not say what they are used for.
+    """
 
     devices: tuple[Device, ...]
     events: tuple[VerificationEvent, ...]
     problems: tuple[RowProblem, ...] = ()
     ignored: tuple[str, ...] = ()
+    unsaid_use: int = 0
 
     def problems_of(self) -> Mapping[InstrumentId, list[str]]:
         """The problems of rows that speak of an instrument of the ledger, by instrument."""
         found: dict[InstrumentId, list[str]] = {device.id: [] for device in self.devices}
+        spellings = {device.id.casefold(): device.id for device in self.devices}
         for problem in self.problems:
-            for name in problem.instrument.split(", "):
-                found.get(InstrumentId(name.casefold()), []).append(str(problem))
+            for name in {problem.instrument, *problem.instrument.split(", ")}:
+                known = spellings.get(name.casefold())
+                if known is not None:
+                    found[known].append(str(problem))
         return found
 
 
@@ -81,7 +88,13 @@ def read_ledger_file(
         raise CommandError(str(error)) from error
     except CalibrationError as error:
         raise CommandError(f"{path.name}: {error}") from error
-    return LedgerFile(devices=ledger.devices, events=ledger.events, problems=ledger.problems, ignored=ledger.ignored)
+    return LedgerFile(
+        devices=ledger.devices,
+        events=ledger.events,
+        problems=ledger.problems,
+        ignored=ledger.ignored,
+        unsaid_use=ledger.unsaid_use,
+    )
 
 
 def _book(path: Path, progress: RowsRead | None) -> Book:

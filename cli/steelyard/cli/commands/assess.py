@@ -83,6 +83,10 @@ def _answer(arguments: argparse.Namespace, catalogue: Catalogue, on: date) -> An
     )
     if ledger.ignored:
         _tell(f"columns that mean nothing here: {', '.join(ledger.ignored)}")
+    if ledger.unsaid_use:
+        _tell(
+            f"use: empty for {ledger.unsaid_use} instruments, taken as trade; write none where the law controls nothing"
+        )
     try:
         judgements, problems = judge_ledger(
             ledger.devices,
