@@ -38,9 +38,9 @@ from servers.mosquitto import Mosquitto, start_mosquitto
 
 from steelyard.contracts.cose import sign1
 from steelyard.contracts.frame import Block, ClockStatus, Frame, encode_frame
-from steelyard.contracts.identifiers import BootId, ChannelId, GatewayId, InstrumentId, OrganizationId
+from steelyard.contracts.identifiers import BootId, ChannelId, GatewayId, InstrumentId, InstrumentKind, OrganizationId
 from steelyard.contracts.keys import SigningKey
-from steelyard.contracts.registry import Channel, Gateway, Instrument, InstrumentKind, Organization, OrganizationKind
+from steelyard.contracts.registry import Channel, Gateway, Instrument, Organization, OrganizationKind
 from steelyard.contracts.topics import frame_topic
 from steelyard.storage.ledger import LedgerReader
 from steelyard.storage.readings.lines import frames_to_lines
@@ -360,7 +360,7 @@ def _register(url: str) -> None:
                 instruments=[
                     Instrument(
                         id=instrument, organization=ORG, gateway=gateway, name="Feeder",
-                        kind=InstrumentKind.ELECTRICITY_METER, profile="sdm630", serial="1", location="hall",
+                        kind=InstrumentKind("electricity_meter"), profile="sdm630", serial="1", location="hall",
                         accuracy_class="1",
                     )
                     for gateway, instrument in every

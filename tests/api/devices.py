@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 
 from steelyard.calibration.mpe import Absolute, MaximumPermissibleError, OfSpan, Relative
 from steelyard.calibration.verification.regime import Regime
-from steelyard.contracts.registry import InstrumentKind, Organization, OrganizationKind
+from steelyard.contracts.identifiers import InstrumentKind
+from steelyard.contracts.registry import Organization, OrganizationKind
 
 NS = 1_000_000_000
 DAY = 86_400 * NS
@@ -62,7 +63,7 @@ _SCALE = MaximumPermissibleError(unit="kg", rule=Absolute(limit=10.0), source="O
 
 def _meter(number: int, error: float, verified: date, jump: float = 0.0) -> Device:
     return Device(
-        f"em-h-0{number}", "hengyuan", f"Feeder meter {number}", InstrumentKind.ELECTRICITY_METER, "sdm630",
+        f"em-h-0{number}", "hengyuan", f"Feeder meter {number}", InstrumentKind("electricity_meter"), "sdm630",
         f"Substation, feeder {number}", "1", _POWER, _METER, Regime.PERIODIC, 72, "JJG 596-2012", verified,
         error, 0.16, 1.0, error_unit="%", jump=jump,
     )  # fmt: skip
@@ -70,7 +71,7 @@ def _meter(number: int, error: float, verified: date, jump: float = 0.0) -> Devi
 
 def _pressure(name: str, org: str, title: str, place: str, error: float, rate: float, verified: date) -> Device:
     return Device(
-        name, org, title, InstrumentKind.PRESSURE_TRANSMITTER, "pressure_transmitter", place, "0.5",
+        name, org, title, InstrumentKind("pressure_transmitter"), "pressure_transmitter", place, "0.5",
         (("pressure", "pressure", "kPa", 0.1, 812.6), ("sensor_temperature", "temperature", "Cel", 0.1, 31.2),
          ("seal", "seal_openings", "1", 1.0, 0.0)),
         _GAUGE, Regime.PERIODIC, 12, "JJG 882-2019", verified, error, 0.9, 8.0, rate, "kPa",
@@ -79,7 +80,8 @@ def _pressure(name: str, org: str, title: str, place: str, error: float, rate: f
 
 def _thermometer(name: str, org: str, place: str, error: float, verified: date) -> Device:
     return Device(
-        name, org, f"Thermometer {name[-2:]}", InstrumentKind.RESISTANCE_THERMOMETER, "pt100_transmitter", place, "B",
+        name, org, f"Thermometer {name[-2:]}", InstrumentKind("resistance_thermometer"), "pt100_transmitter",
+        place, "B",
         (("temperature", "temperature", "Cel", 0.01, 148.37), ("seal", "seal_openings", "1", 1.0, 0.0)),
         _PT100, Regime.VOLUNTARY, 24, "JJG 229-2010", verified, error, 0.11, 0.6, 0.01, "Cel",
     )  # fmt: skip
@@ -87,7 +89,7 @@ def _thermometer(name: str, org: str, place: str, error: float, verified: date) 
 
 def _scale(name: str, org: str, title: str, place: str, error: float, verified: date) -> Device:
     return Device(
-        name, org, title, InstrumentKind.WEIGHING_INSTRUMENT, "weighing_indicator", place, "III",
+        name, org, title, InstrumentKind("digital_indicating_scale"), "weighing_indicator", place, "III",
         (("gross", "mass", "kg", 10.0, 18_640.0), ("net", "mass", "kg", 10.0, 18_640.0),
          ("zero", "mass", "kg", 1.0, 0.0), ("seal", "seal_openings", "1", 1.0, 0.0)),
         _SCALE, Regime.PERIODIC, 12, "JJG 539-2016", verified, error, 1.8, 10.0, 0.3, "kg",

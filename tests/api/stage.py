@@ -33,12 +33,7 @@ from steelyard.calibration.verification.triggers import Trigger
 from steelyard.calibration.verification.work_orders import Evidence, OrderState, WorkOrder, raise_order
 from steelyard.contracts.frame import Block, ClockStatus, Frame
 from steelyard.contracts.keys import SigningKey
-from steelyard.contracts.registry import (
-    Channel,
-    Gateway,
-    Instrument,
-    InstrumentKind,
-)
+from steelyard.contracts.registry import Channel, Gateway, Instrument
 from steelyard.storage.ledger import Ledger, LedgerReader
 from steelyard.storage.readings import open_readings
 from steelyard.storage.records import Alert, GatewayHealth, Registrar, Registration, open_records, upgrade
@@ -149,7 +144,7 @@ def assessment_of(device: Device, at_ns: int = NOW_NS) -> Assessment:
 
 def observations_of(device: Device) -> list[ErrorObservation]:
     """Two years of daily comparisons for devices with a reference beside them."""
-    if device.kind is InstrumentKind.RESISTANCE_THERMOMETER or device.kind is InstrumentKind.WEIGHING_INSTRUMENT:
+    if device.kind in {"resistance_thermometer", "digital_indicating_scale"}:
         return []
     found = []
     verified_days = (TODAY - device.verified).days

@@ -23,7 +23,8 @@ from steelyard.api.people import create_account, create_api_key, demo_people, ke
 from steelyard.api.settings import AlertSettings, ApiSettings, parse_settings
 from steelyard.api.throttle import Throttle
 from steelyard.calibration.verification.roles import Role
-from steelyard.contracts.registry import Channel, Instrument, InstrumentKind
+from steelyard.contracts.identifiers import InstrumentKind
+from steelyard.contracts.registry import Channel, Instrument
 from steelyard.storage.records import Registrar, Registration
 
 DRIFTING = next(device for device in DEVICES if device.id == "pt-h-02")
@@ -279,7 +280,7 @@ def test_the_overview_of_a_thousand_instruments_is_made_in_a_fifth_of_a_second(s
             instruments=[
                 Instrument(
                     id=name, organization="hengyuan", gateway="gw-hengyuan", name=f"Gauge {name}", serial=name,
-                    kind=InstrumentKind.PRESSURE_TRANSMITTER, profile="p", location="Hall", accuracy_class="0.5",
+                    kind=InstrumentKind("pressure_transmitter"), profile="p", location="Hall", accuracy_class="0.5",
                 )
                 for name in names
             ],

@@ -26,7 +26,7 @@ from steelyard.calibration.verification.triggers import Trigger
 from steelyard.calibration.verification.work_orders import TRANSITIONS, OrderState
 from steelyard.contracts.errors import UnitError
 from steelyard.contracts.reading import Quality
-from steelyard.contracts.registry import InstrumentKind, OrganizationKind
+from steelyard.contracts.registry import OrganizationKind
 from steelyard.storage.errors import RecordNotFound, RecordRefused, StoreUnavailable
 from steelyard.storage.records import Registrar, Registration
 
@@ -40,7 +40,6 @@ HOSTILE = "<script>alert(1)</script>\"'&{{ 7*7 }}"
         (Trigger, wording.TRIGGERS),
         (OrderState, wording.STATES),
         (Role, wording.ROLES),
-        (InstrumentKind, wording.KINDS),
         (EventKind, wording.EVENTS),
         (Decision, wording.DECISIONS),
         (Regime, wording.REGIMES),
@@ -50,6 +49,15 @@ HOSTILE = "<script>alert(1)</script>\"'&{{ 7*7 }}"
 )
 def test_every_code_has_its_words(codes, words):
     assert set(codes) <= set(words)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("pressure_gauge", "Pressure gauge"), ("digital_indicating_scale", "Digital indicating scale"),
+     ("sound_level_meter", "Sound level meter")],
+)  # fmt: skip
+def test_a_kind_is_called_as_the_catalogue_does_or_by_its_own_name(kind, words):
+    assert wording.kind_name(kind) == words
 
 
 def test_every_status_belongs_to_exactly_one_count():

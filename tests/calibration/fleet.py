@@ -13,7 +13,8 @@ from steelyard.calibration.settings import CalibrationSettings
 from steelyard.calibration.verification.events import Decision, EventKind
 from steelyard.calibration.verification.observations import ReferencePair
 from steelyard.calibration.verification.regime import Regime
-from steelyard.contracts.registry import Channel, Instrument, InstrumentKind
+from steelyard.contracts.identifiers import InstrumentKind
+from steelyard.contracts.registry import Channel, Instrument
 
 NOW = ns(2026, 11, 21)
 TODAY = date(2026, 11, 21)
@@ -72,10 +73,10 @@ class Fleet:
         at = TODAY - timedelta(days=400)
         left = float(np.interp(-400 / 365.25, YEARS_BEFORE_NOW, error)) * 0.008
         certificate = event(at, point(0.8, left), instrument=name, kind=EventKind.CALIBRATION, decision=Decision.NONE)
-        self.add(name, InstrumentKind.PRESSURE_TRANSMITTER, "pressure", "MPa", 0.0001, status, certificate)
+        self.add(name, InstrumentKind("pressure_transmitter"), "pressure", "MPa", 0.0001, status, certificate)
         reference = legal(instrument=gauge, regime=Regime.VOLUNTARY, months=24)
         own = event(at, point(0.8, 0.0001, expanded=0.0004), instrument=gauge, kind=EventKind.CALIBRATION)
-        self.add(gauge, InstrumentKind.PRESSURE_GAUGE, "pressure", "MPa", 0.0001, reference, own)
+        self.add(gauge, InstrumentKind("pressure_gauge"), "pressure", "MPa", 0.0001, reference, own)
         process = 0.8 + 0.1 * np.sin(2 * np.pi * np.arange(T.size) / 4.0) + self.rng.normal(0, 0.02, T.size)
         self._pair(name, gauge, "pressure", process, error * 0.008, 0.0002, 0.00005, 0.0008, relative=False)
 
@@ -88,10 +89,10 @@ class Fleet:
         )  # fmt: skip
         at = TODAY - timedelta(days=740)
         verified = event(at, point(60_000.0, 0.05, unit="%", expanded=0.1), instrument=name)
-        self.add(name, InstrumentKind.ELECTRICITY_METER, "power_total", "W", 1.0, status, verified)
+        self.add(name, InstrumentKind("electricity_meter"), "power_total", "W", 1.0, status, verified)
         own = replace(status, instrument=check, mpe=class_of_meter(0.2))
         checked = event(at, point(60_000.0, 0.01, unit="%", expanded=0.04), instrument=check)
-        self.add(check, InstrumentKind.ELECTRICITY_METER, "power_total", "W", 1.0, own, checked)
+        self.add(check, InstrumentKind("electricity_meter"), "power_total", "W", 1.0, own, checked)
         load = 40_000.0 * (1.0 + 0.5 * np.sin(2 * np.pi * np.arange(T.size) / 28.0))
         load[::29] = 500.0
         self._pair(name, check, "power_total", load, load * error_percent / 100.0, 20.0, 5.0, 0.08, relative=True)
@@ -100,7 +101,7 @@ class Fleet:
         status = legal(instrument=name, channel="gross", mpe=CLASS_III)
         points = [point(load, 0.1, unit="kg", expanded=0.16) for load in (500.0, 1500.0, 3000.0)]
         passed = event(verified, *points, instrument=name)
-        self.add(name, InstrumentKind.WEIGHING_INSTRUMENT, "gross", "kg", 1.0, status, passed)
+        self.add(name, InstrumentKind("digital_indicating_scale"), "gross", "kg", 1.0, status, passed)
         self.stores.registry.channel_list.append(channel(name, "seal_openings", "1", 1.0))
 
     def _pair(self, name, other, quantity, process, error, noise, own_noise, expanded, *, relative):

@@ -8,12 +8,12 @@ from calibration.fleets import daily_record, model_levels, parameters
 from hypothesis import given
 from hypothesis import strategies as st
 
+from steelyard.calibration.catalogue import builtin_catalogue
 from steelyard.calibration.engine.tracking.change import ChangeDesign
 from steelyard.calibration.engine.tracking.drift import ErrorRecord, filter_fleet
 from steelyard.calibration.engine.tracking.forecast import first_day_above, forecast, rate_significance
 from steelyard.calibration.engine.tracking.priors import DEFAULT_PRIOR, PRIORS, prior_of
 from steelyard.calibration.engine.tracking.state import level_at, predicted
-from steelyard.contracts.registry import InstrumentKind
 
 NEVER = ChangeDesign(k=0.5, h=1e9, clip=1e6)
 DESIGN = ChangeDesign(k=0.5, h=9.35)
@@ -246,6 +246,6 @@ def test_a_forecast_does_not_look_back():
         forecast(found.state, p, now=found.state.t - 1.0, days=np.zeros(1), lower=-np.ones(1), upper=np.ones(1))
 
 
-def test_every_kind_of_instrument_has_a_prior():
-    assert {kind.value for kind in InstrumentKind} == PRIORS.keys()
+def test_priors_are_of_kinds_of_the_catalogue_and_every_other_kind_has_the_default():
+    assert PRIORS.keys() <= builtin_catalogue().kinds.keys()
     assert prior_of("sundial") is DEFAULT_PRIOR

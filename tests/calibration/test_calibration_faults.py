@@ -11,7 +11,7 @@ from calibration.test_calibration_service import story
 
 from steelyard.calibration.verification.events import Decision, EventKind
 from steelyard.calibration.verification.work_orders import OrderState
-from steelyard.contracts.registry import InstrumentKind
+from steelyard.contracts.identifiers import InstrumentKind
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_an_instrument_that_passed_after_its_repair_is_not_judged_by_what_was_be
         failed + timedelta(days=days), point(0.8, 0.0005), instrument="pg-1", kind=EventKind.AFTER_REPAIR, name="again"
     )
     fleet.add(
-        "pg-1", InstrumentKind.PRESSURE_GAUGE, "pressure", "MPa", 0.0001, legal(instrument="pg-1"),
+        "pg-1", InstrumentKind("pressure_gauge"), "pressure", "MPa", 0.0001, legal(instrument="pg-1"),
         event(TODAY - timedelta(days=700), point(0.8, 0.001), instrument="pg-1"),
         event(failed, point(0.8, 0.024), instrument="pg-1", decision=Decision.FAILED),
         again,

@@ -20,7 +20,7 @@ from steelyard.calibration.service import CalibrationService
 from steelyard.calibration.settings import CalibrationSettings
 from steelyard.calibration.tracks import InstrumentRecord, build_track
 from steelyard.calibration.verification.certificates import certificate_observations
-from steelyard.contracts.registry import InstrumentKind
+from steelyard.contracts.identifiers import InstrumentKind
 
 TODAY = date(2026, 11, 21)
 U = 0.1
@@ -132,7 +132,7 @@ def test_too_few_instruments_leave_the_table_and_one_more_replaces_it():
     learned = priors.of("pressure_gauge")
     assert (learned.instruments, learned.certificates) == (LEAST_INSTRUMENTS, 4 * LEAST_INSTRUMENTS)
     assert learned.prior.rate < prior_of("pressure_gauge").rate
-    assert priors.of("weighing_instrument").instruments == 0
+    assert priors.of("digital_indicating_scale").instruments == 0
 
 
 def test_as_found_and_as_left_are_one_certificate():
@@ -165,7 +165,7 @@ def test_the_service_judges_a_new_instrument_by_its_kind():
     stores = MemoryStores.empty()
 
     def add(name, events):
-        stores.registry.instrument_list.append(instrument(name, InstrumentKind.PRESSURE_GAUGE))
+        stores.registry.instrument_list.append(instrument(name, InstrumentKind("pressure_gauge")))
         stores.registry.channel_list.append(channel(name, "pressure", "MPa", 0.0001))
         stores.registry.legal[name] = legal(instrument=name)
         stores.add_events(events)

@@ -33,7 +33,7 @@ from steelyard.calibration.verification.roles import Role
 from steelyard.calibration.verification.status import InstrumentStatus
 from steelyard.calibration.verification.work_orders import OrderState, transition
 from steelyard.contracts.clock import SystemClock
-from steelyard.contracts.registry import InstrumentKind
+from steelyard.contracts.identifiers import InstrumentKind
 
 
 def story(seed=1):
@@ -337,7 +337,14 @@ def test_a_mended_fault_is_reported_as_gone(caplog):
 
 def test_an_instrument_without_any_observation_says_so():
     fleet = Fleet()
-    fleet.add("ws-1", InstrumentKind.WEIGHING_INSTRUMENT, "gross", "kg", 1.0, legal(instrument="ws-1", channel="gross"))
+    fleet.add(
+        "ws-1",
+        InstrumentKind("digital_indicating_scale"),
+        "gross",
+        "kg",
+        1.0,
+        legal(instrument="ws-1", channel="gross"),
+    )
     fleet.stores.registry.legal["gone"] = legal(instrument="gone")
     service = fleet.service()
     service.run_once(NOW)

@@ -114,3 +114,13 @@ def test_a_file_adds_a_line_to_the_list(tmp_path: Path, capsys: pytest.CaptureFi
     file.write_text('id = "weights"\nnames = { en = "Mass standards" }\n', encoding="utf-8")
     assert main(["catalogue", "list", "--catalogue", str(file)]) == 0
     assert "Mass standards" in capsys.readouterr().out
+
+
+def test_registering_takes_files_of_ones_own_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    server, registry, own = (tmp_path / name for name in ("server.toml", "registry.toml", "own.toml"))
+    server.write_text("", encoding="utf-8")
+    registry.write_text("", encoding="utf-8")
+    own.write_text('id = "weights"\ncolour = "brass"\n', encoding="utf-8")
+    arguments = ["registry", "apply", str(registry), "--config", str(server), "--catalogue", str(own)]
+    assert main(arguments) == 2
+    assert "own.toml: colour" in capsys.readouterr().err

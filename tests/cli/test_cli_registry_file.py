@@ -1,14 +1,18 @@
 """registry.toml: what goes in, and each kind of mistake named with its file, entry, value and remedy."""
 
+import re
+from collections.abc import Callable
+
 import pytest
 
+from steelyard.calibration.catalogue import load_catalogue
 from steelyard.calibration.mpe import limits_at
 from steelyard.calibration.verification.regime import Regime
 from steelyard.cli.registry_file import parse_registry
-from steelyard.contracts.errors import ContractError
+from steelyard.contracts.errors import ContractError, SettingsError
+from steelyard.contracts.identifiers import InstrumentKind
 from steelyard.contracts.profile import Profile, parse_profile
 from steelyard.contracts.profiles import builtin
-from steelyard.contracts.registry import InstrumentKind
 
 GOOD = """
 [[organization]]
@@ -77,7 +81,7 @@ def test_a_registry_becomes_the_projects_own_types() -> None:
     file = parse_registry(GOOD, "registry.toml", profile_of)
     registration = file.registration
     first = registration.instruments[0]
-    assert (first.organization, first.kind) == ("acme", InstrumentKind.PRESSURE_TRANSMITTER)
+    assert (first.organization, first.kind) == ("acme", InstrumentKind("pressure_transmitter"))
     assert {channel.id for channel in registration.channels if channel.instrument == "pt-1"} == {
         "pressure",
         "sensor_temperature",
@@ -88,6 +92,30 @@ def test_a_registry_becomes_the_projects_own_types() -> None:
     assert limits_at(legal.mpe, 0.8).upper == pytest.approx(0.008)
     assert registration.reference_pairs[0].standard_uncertainty == pytest.approx(0.0004)
     assert file.events[0].points[0].as_found == 0.001
+
+
+def profile_calling_itself(kind: str) -> Callable[[str], Profile]:
+    def profile(name: str) -> Profile:
+        text = builtin(name).read_text("utf-8")
+        return parse_profile(re.sub(r'^kind = ".*"$', f'kind = "{kind}"', text, flags=re.MULTILINE), name)
+
+    return profile
+
+
+def test_a_kind_that_the_catalogue_does_not_have_is_refused_with_the_nearest() -> None:
+    with pytest.raises(SettingsError, match=r"instrument 'pt-1'.*'pressure_transmiter'.*pressure_transmitter"):
+        parse_registry(GOOD, "registry.toml", profile_calling_itself("pressure_transmiter"))
+
+
+def test_a_profile_may_call_its_kind_as_it_was_called_before() -> None:
+    file = parse_registry(GOOD, "registry.toml", profile_calling_itself("weighing_instrument"))
+    assert {each.kind for each in file.registration.instruments} == {"digital_indicating_scale"}
+
+
+def test_a_kind_of_an_operators_own_file_is_known_where_the_file_is_given() -> None:
+    gauge = load_catalogue([('id = "pressure_gauge"\naliases = ["house_gauge"]\n', "own.toml")])
+    file = parse_registry(GOOD, "registry.toml", profile_calling_itself("house_gauge"), catalogue=gauge)
+    assert {each.kind for each in file.registration.instruments} == {"pressure_gauge"}
 
 
 def test_the_limits_may_be_a_class_of_a_table() -> None:

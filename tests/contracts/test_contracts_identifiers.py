@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steelyard.contracts.errors import IdentifierError
-from steelyard.contracts.identifiers import GRAMMAR, parse_channel_id, parse_gateway_id, parse_instrument_id
+from steelyard.contracts.identifiers import (
+    GRAMMAR,
+    parse_channel_id,
+    parse_gateway_id,
+    parse_instrument_id,
+    parse_instrument_kind,
+)
 
 
 @pytest.mark.parametrize("name", ["a", "em-0031", "voltage_l1", "0", "a" * 63, "gw-7"])
@@ -34,3 +40,18 @@ def test_a_long_value_is_shown_shortened_in_the_message() -> None:
     with pytest.raises(IdentifierError) as caught:
         parse_instrument_id("x" * 100_000)
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("name", ["weights", "water_meter", "ev_ac_charger", "pt100", "a" * 63])
+def test_a_kind_of_instrument_is_lower_case_words(name: str) -> None:
+    assert parse_instrument_kind(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "Water_meter", "water-meter", "water meter", "_meter", "meter_", "a__b", "1_meter", "水表", "a" * 64, None],
+)
+def test_what_is_no_kind_of_instrument_is_refused(name: object) -> None:
+    with pytest.raises(IdentifierError, match="lower-case words") as refused:
+        parse_instrument_kind(name, "profile.kind")
+    assert refused.value.value == name

@@ -82,7 +82,7 @@ def test_every_built_in_profile_holds_and_names_its_document(name: str) -> None:
         ("resolution = 0.1", "resolution = 0.1\nnot_available = 1", ["not_available"]),
         ('id = "voltage"', 'id = "Voltage"', ["Voltage", "lower-case"]),
         ('maker = "Someone"\n', "", ["maker", "missing"]),
-        ('kind = "electricity_meter"', 'kind = "clock"', ["kind", "clock"]),
+        ('kind = "electricity_meter"', 'kind = "Energy meter"', ["kind", "Energy meter", "lower-case"]),
         ("[limits]", "[limits", ["meter.toml", "TOML"]),
     ],
 )

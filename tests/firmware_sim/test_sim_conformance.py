@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from steelyard.contracts.profile import REGISTER_COUNTS, Profile, parse_profile
 from steelyard.firmware_sim.device import Device
+from steelyard.firmware_sim.errors import ScenarioError
 from steelyard.firmware_sim.modbus import answer
 from steelyard.firmware_sim.scenario_file import load_scenario
 from steelyard.firmware_sim.world import World
@@ -82,7 +83,7 @@ def exchange(target: Device, pdu: str) -> str:
 
 def test_reading_holding_registers_108_to_110_as_in_section_6_3() -> None:
     # Registers 108, 109, 110 hold 555, 0 and 100: a scale that shows 100 too much, with 455 on it and 555 as tare.
-    text = head("weighing_instrument", 3) + "".join(
+    text = head("digital_indicating_scale", 3) + "".join(
         channel(name, "kg", 3, register, "uint16") for name, register in (("gross", 107), ("net", 108), ("zero", 109))
     )
     target, _ = device(
@@ -91,6 +92,12 @@ def test_reading_holding_registers_108_to_110_as_in_section_6_3() -> None:
         "tare = 555.0\nmeasurand.load.zero = { offset = 100.0 }",
     )
     assert exchange(target, "03 006B 0003") == "0306022b00000064"
+
+
+def test_a_kind_without_a_model_is_refused_with_the_kinds_that_have_one() -> None:
+    text = head("water_meter", 4) + channel("volume", "m3", 4, 8, "int16")
+    with pytest.raises(ScenarioError, match=r"water_meter.*electricity_meter, resistance_thermometer"):
+        device(text, 'temperature = { kind = "smooth", level = 10.0 }')
 
 
 def test_reading_input_register_9_as_in_section_6_4() -> None:

@@ -18,10 +18,10 @@ from steelyard.broker_config.client import BrokerClient, BrokerSettings, Message
 from steelyard.contracts.clock import SystemClock
 from steelyard.contracts.cose import sign1, verify1
 from steelyard.contracts.frame import Block, ClockStatus, Frame, encode_frame
-from steelyard.contracts.identifiers import BootId, ChannelId, GatewayId, InstrumentId, OrganizationId
+from steelyard.contracts.identifiers import BootId, ChannelId, GatewayId, InstrumentId, InstrumentKind, OrganizationId
 from steelyard.contracts.keys import SigningKey
 from steelyard.contracts.receipt import Receipt, decode_receipt, encode_receipt
-from steelyard.contracts.registry import Channel, Gateway, Instrument, InstrumentKind, Organization, OrganizationKind
+from steelyard.contracts.registry import Channel, Gateway, Instrument, Organization, OrganizationKind
 from steelyard.contracts.status import GatewayStatus, encode_status
 from steelyard.contracts.topics import frame_topic, receipt_topic, status_topic
 from steelyard.ingest.service import run_ingest
@@ -81,7 +81,7 @@ class House:
                     organization=ORG,
                     gateway=each,
                     name="Feeder",
-                    kind=InstrumentKind.ELECTRICITY_METER,
+                    kind=InstrumentKind("electricity_meter"),
                     profile="sdm630",
                     serial="1",
                     location="hall",

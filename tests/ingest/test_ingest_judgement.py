@@ -13,9 +13,9 @@ from hypothesis_profile import examples
 
 from steelyard.contracts.cose import parse_sign1, sign1
 from steelyard.contracts.frame import MAX_FRAME_BYTES, Block, ClockStatus, Frame, encode_frame
-from steelyard.contracts.identifiers import BootId, ChannelId, GatewayId, InstrumentId, OrganizationId
+from steelyard.contracts.identifiers import BootId, ChannelId, GatewayId, InstrumentId, InstrumentKind, OrganizationId
 from steelyard.contracts.keys import SigningKey
-from steelyard.contracts.registry import Channel, Gateway, Instrument, InstrumentKind
+from steelyard.contracts.registry import Channel, Gateway, Instrument
 from steelyard.contracts.status import GatewayStatus, encode_status
 from steelyard.contracts.topics import TopicKind, TopicName
 from steelyard.ingest.judgement import CURABLE, Reason, Refused, judge_frame, judge_status
@@ -40,7 +40,7 @@ def _instrument(instrument: InstrumentId, gateway: GatewayId) -> Instrument:
         organization=ORG,
         gateway=gateway,
         name="Feeder",
-        kind=InstrumentKind.ELECTRICITY_METER,
+        kind=InstrumentKind("electricity_meter"),
         profile="sdm630",
         serial="1",
         location="hall",

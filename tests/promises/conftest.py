@@ -19,12 +19,12 @@ from waiting import PATIENCE_S, until
 
 from steelyard.contracts.cose import verify1
 from steelyard.contracts.frame import Frame, decode_frame
-from steelyard.contracts.identifiers import GatewayId, InstrumentId, OrganizationId
+from steelyard.contracts.identifiers import GatewayId, InstrumentId, InstrumentKind, OrganizationId
 from steelyard.contracts.keys import SigningKey
 from steelyard.contracts.profile import parse_profile
 from steelyard.contracts.profiles import builtin
 from steelyard.contracts.reading import Quality
-from steelyard.contracts.registry import Channel, Gateway, Instrument, InstrumentKind, Organization, OrganizationKind
+from steelyard.contracts.registry import Channel, Gateway, Instrument, Organization, OrganizationKind
 from steelyard.firmware_sim.served import read_served
 from steelyard.storage.ledger import LedgerReader, verify_ledger
 from steelyard.storage.records.migration import upgrade
@@ -234,7 +234,7 @@ class Enterprise:
                     organization=ORG,
                     gateway=gateway,
                     name="Transmitter",
-                    kind=InstrumentKind.PRESSURE_TRANSMITTER,
+                    kind=InstrumentKind("pressure_transmitter"),
                     profile=PROFILE,
                     serial="1",
                     location="hall",

@@ -8,16 +8,9 @@ import pytest
 from servers.postgres import PostgresServer
 
 from steelyard.contracts.frame import Block, ClockStatus, Frame
-from steelyard.contracts.identifiers import BootId, ChannelId, GatewayId, InstrumentId, OrganizationId
+from steelyard.contracts.identifiers import BootId, ChannelId, GatewayId, InstrumentId, InstrumentKind, OrganizationId
 from steelyard.contracts.keys import SigningKey
-from steelyard.contracts.registry import (
-    Channel,
-    Gateway,
-    Instrument,
-    InstrumentKind,
-    Organization,
-    OrganizationKind,
-)
+from steelyard.contracts.registry import Channel, Gateway, Instrument, Organization, OrganizationKind
 from steelyard.storage.readings import ReadingsStore, open_readings
 from steelyard.storage.records import Records, Registrar, Registration, open_records, upgrade
 
@@ -93,7 +86,7 @@ def registration() -> Registration:
         organization=hengyuan,
         gateway=gateway,
         name="boiler pressure",
-        kind=InstrumentKind.PRESSURE_TRANSMITTER,
+        kind=InstrumentKind("pressure_transmitter"),
         profile="pressure_transmitter",
         serial="PT-0001",
         location="hall 1",
@@ -104,7 +97,7 @@ def registration() -> Registration:
         organization=hengyuan,
         gateway=gateway,
         name="feeder 1",
-        kind=InstrumentKind.ELECTRICITY_METER,
+        kind=InstrumentKind("electricity_meter"),
         profile="sdm630",
         serial="EM-0001",
         location="hall 1",

@@ -2,19 +2,21 @@
 
 import sqlite3
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, make_url, text
 
 from steelyard.contracts.errors import SettingsError
 from steelyard.storage.errors import StoreForeign, StoreUnavailable
-from steelyard.storage.records import Records, open_records, upgrade
+from steelyard.storage.records import Records, Registration, open_records, schema, upgrade
 from steelyard.storage.records.database import Database
-from steelyard.storage.records.migration import head_revision
+from steelyard.storage.records.migration import _config, head_revision
 from steelyard.storage.records.schema import ENDED, OPEN_ORDER, metadata
 
 
@@ -43,6 +45,25 @@ def test_migrating_again_changes_nothing(records: Records, records_url: str) -> 
     before = records.audit.count()
     upgrade(records_url)
     assert records.audit.count() == before
+
+
+def test_a_weighing_instrument_of_before_becomes_a_digital_indicating_scale(
+    records_url: str, registration: Registration
+) -> None:
+    database = Database(records_url)
+    with database.write("tables", "migration") as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "r0002")
+        connection.execute(schema.organization.insert(), [asdict(each) for each in registration.organizations])
+        connection.execute(schema.gateway.insert(), [asdict(each) for each in registration.gateways])
+        for each, kind in zip(registration.instruments, ("weighing_instrument", "electricity_meter"), strict=True):
+            connection.execute(schema.instrument.insert(), asdict(each) | {"kind": kind})
+    database.close()
+    upgrade(records_url)
+    with open_records(records_url) as records:
+        found = [each.kind for each in records.registry.instruments()]
+    assert sorted(found) == ["digital_indicating_scale", "electricity_meter"]
 
 
 def test_tables_that_are_not_there_are_an_error_with_a_remedy(records_url: str) -> None:

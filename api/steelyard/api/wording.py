@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from steelyard.calibration.catalogue import builtin_catalogue
 from steelyard.calibration.verification.events import Decision, EventKind
 from steelyard.calibration.verification.regime import Regime
 from steelyard.calibration.verification.roles import Role
@@ -15,7 +16,6 @@ from steelyard.calibration.verification.status import InstrumentStatus
 from steelyard.calibration.verification.triggers import Trigger
 from steelyard.calibration.verification.work_orders import OrderState
 from steelyard.contracts.reading import Quality
-from steelyard.contracts.registry import InstrumentKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,14 +254,6 @@ ROLES: dict[Role, str] = {
     Role.SYSTEM: "Steelyard",
 }
 
-KINDS: dict[InstrumentKind, str] = {
-    InstrumentKind.ELECTRICITY_METER: "Electricity meter",
-    InstrumentKind.RESISTANCE_THERMOMETER: "Resistance thermometer",
-    InstrumentKind.WEIGHING_INSTRUMENT: "Weighing instrument",
-    InstrumentKind.PRESSURE_TRANSMITTER: "Pressure transmitter",
-    InstrumentKind.PRESSURE_GAUGE: "Pressure gauge",
-}
-
 EVENTS: dict[EventKind, str] = {
     EventKind.FIRST_VERIFICATION: "First verification",
     EventKind.SUBSEQUENT_VERIFICATION: "Verification",
@@ -300,6 +292,12 @@ QUALITIES: dict[Quality, str] = {
     Quality.INSTRUMENT_FAULT: "The instrument reports a fault",
     Quality.CLOCK_UNSYNCED: "The gateway's clock is not checked",
 }
+
+
+def kind_name(kind: str) -> str:
+    """What the catalogue calls a kind in English; of a kind that only an operator's file knows, its own name."""
+    known = builtin_catalogue().kinds.get(kind)
+    return kind.replace("_", " ").capitalize() if known is None else known.names.en
 
 
 def channel_name(channel: str) -> str:

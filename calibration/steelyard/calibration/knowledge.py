@@ -161,7 +161,7 @@ class Knowledge:
             if one.event not in gone and (one.event, one.test_point) not in left_out
         )
         record = InstrumentRecord(
-            legal=legal, kind=fleet.instruments[name].kind.value, pair=pair, events=events, observations=observations
+            legal=legal, kind=fleet.instruments[name].kind, pair=pair, events=events, observations=observations
         )
         track = None
         try:

@@ -21,6 +21,7 @@ from datetime import date
 
 import msgspec
 
+from steelyard.calibration.catalogue import Catalogue, builtin_catalogue
 from steelyard.calibration.errors import CalibrationError
 from steelyard.calibration.mpe import Confidence, parse_mpe
 from steelyard.calibration.verification.certificates import require_plausible_date
@@ -36,6 +37,7 @@ from steelyard.contracts.identifiers import (
     parse_channel_id,
     parse_gateway_id,
     parse_instrument_id,
+    parse_instrument_kind,
     parse_organization_id,
 )
 from steelyard.contracts.keys import PublicKey
@@ -158,22 +160,29 @@ class RegistryFile:
     events: tuple[VerificationEvent, ...]
 
 
-def parse_registry(text: str, source: str, profile_of: Callable[[str], Profile]) -> RegistryFile:
+def parse_registry(
+    text: str, source: str, profile_of: Callable[[str], Profile], *, catalogue: Catalogue | None = None
+) -> RegistryFile:
     """Read a registry file's text.
 
     Args:
         text: TOML.
         source: the file's name, for messages.
         profile_of: gives the profile that an instrument's `profile` names; raises ContractError if it cannot.
+        catalogue: of the kinds that profiles name; None: the one that comes with Steelyard.
 
     Raises:
         ContractError: naming the file, the entry, the value and the remedy.
     """
-    return resolve_registry(convert(parse_toml(text, source), RegistryTables, source), source, profile_of)
+    tables = convert(parse_toml(text, source), RegistryTables, source)
+    return resolve_registry(tables, source, profile_of, catalogue=catalogue)
 
 
-def resolve_registry(tables: RegistryTables, source: str, profile_of: Callable[[str], Profile]) -> RegistryFile:
+def resolve_registry(
+    tables: RegistryTables, source: str, profile_of: Callable[[str], Profile], *, catalogue: Catalogue | None = None
+) -> RegistryFile:
     """The same from tables made by a program."""
+    kinds = builtin_catalogue() if catalogue is None else catalogue
     organizations = tuple(_organization(table, source) for table in tables.organizations)
     gateways = tuple(_gateway(table, source) for table in tables.gateways)
     owner_of = {gateway.id: gateway.organization for gateway in gateways}
@@ -184,7 +193,7 @@ def resolve_registry(tables: RegistryTables, source: str, profile_of: Callable[[
         where = f"{source}: instrument '{table.id}'"
         try:
             profile = profile_of(table.profile)
-            instrument = _instrument(table, profile, owner_of)
+            instrument = _instrument(table, profile, owner_of, kinds)
             instruments.append(instrument)
             channels.extend(
                 Channel(
@@ -235,7 +244,9 @@ def _gateway(table: GatewayTable, source: str) -> Gateway:
     )
 
 
-def _instrument(table: InstrumentTable, profile: Profile, owner_of: dict[GatewayId, OrganizationId]) -> Instrument:
+def _instrument(
+    table: InstrumentTable, profile: Profile, owner_of: dict[GatewayId, OrganizationId], catalogue: Catalogue
+) -> Instrument:
     gateway = parse_gateway_id(table.gateway)
     owner = owner_of.get(gateway)
     if owner is None:
@@ -245,7 +256,8 @@ def _instrument(table: InstrumentTable, profile: Profile, owner_of: dict[Gateway
         organization=owner,
         gateway=gateway,
         name=table.name,
-        kind=profile.kind,
+        # A profile may call it as people do; what is kept is the name.
+        kind=parse_instrument_kind(catalogue.kind(profile.kind).id),
         profile=profile.id,
         serial=table.serial,
         location=table.location,

@@ -14,6 +14,8 @@ from steelyard.contracts.errors import IdentifierError
 OrganizationId = NewType("OrganizationId", str)
 GatewayId = NewType("GatewayId", str)
 InstrumentId = NewType("InstrumentId", str)
+InstrumentKind = NewType("InstrumentKind", str)
+"""What an instrument is: the name of a kind in the catalogue, which knows which there are."""
 ChannelId = NewType("ChannelId", str)
 BootId = NewType("BootId", str)
 KeyId = NewType("KeyId", str)
@@ -22,6 +24,7 @@ GRAMMAR = r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
 """1 to 63 lower-case letters, digits, ``-`` and ``_``; a letter or digit at both ends."""
 
 _IDENTIFIER = re.compile(GRAMMAR)
+_KIND = re.compile(r"(?=.{1,63}\Z)[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 
 
 def _parse(text: object, field: str) -> str:
@@ -47,6 +50,15 @@ def parse_gateway_id(text: object, field: str = "gateway") -> GatewayId:
 def parse_instrument_id(text: object, field: str = "instrument") -> InstrumentId:
     """Accept an instrument's name or raise IdentifierError naming `field`."""
     return InstrumentId(_parse(text, field))
+
+
+def parse_instrument_kind(text: object, field: str = "kind") -> InstrumentKind:
+    """Accept the name of a kind of instrument or raise IdentifierError naming `field`."""
+    if isinstance(text, str) and _KIND.fullmatch(text):
+        return InstrumentKind(text)
+    raise IdentifierError(
+        field, text, "use lower-case words with '_' between, as the catalogue does: electricity_meter, pressure_gauge"
+    )
 
 
 def parse_channel_id(text: object, field: str = "channel") -> ChannelId:

@@ -18,8 +18,13 @@ from typing import Literal
 import msgspec
 
 from steelyard.contracts.errors import ContractError, ProfileError
-from steelyard.contracts.identifiers import ChannelId, parse_channel_id, parse_instrument_id
-from steelyard.contracts.registry import InstrumentKind
+from steelyard.contracts.identifiers import (
+    ChannelId,
+    InstrumentKind,
+    parse_channel_id,
+    parse_instrument_id,
+    parse_instrument_kind,
+)
 from steelyard.contracts.toml import convert, parse_toml
 from steelyard.contracts.units import parse_unit
 
@@ -87,7 +92,7 @@ class ChannelProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"channels": "channel"}):
-    """A device's register map, with the document it was taken from."""
+    """A device's register map, with the document it was taken from; `kind` is a name of the catalogue."""
 
     id: str
     maker: str
@@ -121,6 +126,7 @@ def parse_profile(text: str, source: str) -> Profile:
     profile = convert(parse_toml(text, source, ProfileError), Profile, source, ProfileError)
     try:
         parse_instrument_id(profile.id, "id")
+        parse_instrument_kind(profile.kind)
         _check(profile)
     except ContractError as error:
         raise ProfileError(f"{source}: {error.field}", error.value, error.remedy) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from steelyard.contracts.identifiers import ChannelId, GatewayId, InstrumentId, OrganizationId
+from steelyard.contracts.identifiers import ChannelId, GatewayId, InstrumentId, InstrumentKind, OrganizationId
 from steelyard.contracts.keys import PublicKey
 
 
@@ -15,16 +15,6 @@ class OrganizationKind(StrEnum):
     ENTERPRISE = "enterprise"
     INSTITUTE = "institute"
     SUPERVISOR = "supervisor"
-
-
-class InstrumentKind(StrEnum):
-    """What an instrument is; profiles say it, catalogues of regimes refer to it."""
-
-    ELECTRICITY_METER = "electricity_meter"
-    RESISTANCE_THERMOMETER = "resistance_thermometer"
-    WEIGHING_INSTRUMENT = "weighing_instrument"
-    PRESSURE_TRANSMITTER = "pressure_transmitter"
-    PRESSURE_GAUGE = "pressure_gauge"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +41,7 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instrument:
-    """A measuring instrument as its name plate and its place say.
+    """A measuring instrument as its name plate and its place say; `kind` is a name of the catalogue.
 
     Its legal standing is kept beside it, in calibration.
     """

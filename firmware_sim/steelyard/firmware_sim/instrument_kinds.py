@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from steelyard.contracts.identifiers import ChannelId
+from steelyard.contracts.identifiers import ChannelId, InstrumentKind
 from steelyard.contracts.profile import Profile
-from steelyard.contracts.registry import InstrumentKind
 from steelyard.firmware_sim.channel_models import SEAL, ChannelModel, Computed, ModelBuilder, SensorError
 from steelyard.firmware_sim.electricity import meter_models
 from steelyard.firmware_sim.errors import ScenarioError
@@ -28,7 +27,11 @@ def build_models(
             does not have, or the profile has a channel that the simulator has no model for.
     """
     builder = ModelBuilder(seed, instrument, process)
-    sensors, build = _KINDS[profile.kind]
+    found = _KINDS.get(profile.kind)
+    if found is None:
+        remedy = f"there is no model of this kind; there are {', '.join(_KINDS)}"
+        raise ScenarioError(f"instrument '{instrument.id}'.profile", profile.kind, remedy)
+    sensors, build = found
     for name in instrument.measurand.__struct_fields__:
         if getattr(instrument.measurand, name) is not None and name not in sensors:
             raise ScenarioError(
@@ -90,10 +93,10 @@ class _NetError:
 
 
 _KINDS: Mapping[InstrumentKind, tuple[tuple[str, ...], Callable[[ModelBuilder], dict[str, ChannelModel]]]] = {
-    InstrumentKind.ELECTRICITY_METER: (("power", "voltage", "current"), meter_models),
-    InstrumentKind.RESISTANCE_THERMOMETER: (("temperature",), _thermometer),
-    InstrumentKind.WEIGHING_INSTRUMENT: (("load",), _weighing),
-    InstrumentKind.PRESSURE_TRANSMITTER: (("pressure", "temperature"), _pressure),
-    InstrumentKind.PRESSURE_GAUGE: (("pressure", "temperature"), _pressure),
+    InstrumentKind("electricity_meter"): (("power", "voltage", "current"), meter_models),
+    InstrumentKind("resistance_thermometer"): (("temperature",), _thermometer),
+    InstrumentKind("digital_indicating_scale"): (("load",), _weighing),
+    InstrumentKind("pressure_transmitter"): (("pressure", "temperature"), _pressure),
+    InstrumentKind("pressure_gauge"): (("pressure", "temperature"), _pressure),
 }
 """Each kind's sensors, and what builds its channels."""

@@ -20,7 +20,17 @@ from steelyard.api.figures import percent, significant, symbol, value_with_uncer
 from steelyard.api.instants import DAY_NS, in_days
 from steelyard.api.live import LiveReading, main_channel, read_live
 from steelyard.api.room import RoomHere
-from steelyard.api.wording import DECISIONS, EVENTS, KINDS, REGIMES, STANDINGS, STATES, TRIGGERS, Standing, channel_name
+from steelyard.api.wording import (
+    DECISIONS,
+    EVENTS,
+    REGIMES,
+    STANDINGS,
+    STATES,
+    TRIGGERS,
+    Standing,
+    channel_name,
+    kind_name,
+)
 from steelyard.calibration.verification.assessment import Assessment, Assumed, ErrorEstimate
 from steelyard.calibration.verification.events import EventPoint, VerificationEvent
 from steelyard.calibration.verification.regime import LegalStatus
@@ -172,7 +182,7 @@ def _view(desk: Desk, pages: Pages, item: FleetItem, sight: Collection[Organizat
     return InstrumentView(
         id=held.id,
         name=held.name,
-        kind=KINDS[held.kind],
+        kind=kind_name(held.kind),
         place=held.location,
         organization=item.owner.name,
         standing=STANDINGS[assessment.status if assessment else None],
@@ -325,7 +335,7 @@ def _plate(item: FleetItem, legal: LegalStatus | None) -> list[Fact]:
         Fact(name="Number", text=held.id),
         Fact(name="Serial number", text=held.serial),
         Fact(name="Accuracy class", text=held.accuracy_class),
-        Fact(name="Kind", text=KINDS[held.kind]),
+        Fact(name="Kind", text=kind_name(held.kind)),
         Fact(name="Device profile", text=held.profile),
         Fact(name="Place", text=f"{held.location}, {item.owner.name}"),
         Fact(name="Gateway", text=held.gateway),

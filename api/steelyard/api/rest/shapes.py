@@ -14,7 +14,7 @@ from steelyard.calibration.verification.roles import Role
 from steelyard.calibration.verification.status import InstrumentStatus
 from steelyard.calibration.verification.triggers import Trigger
 from steelyard.calibration.verification.work_orders import OrderState
-from steelyard.contracts.registry import InstrumentKind, OrganizationKind
+from steelyard.contracts.registry import OrganizationKind
 
 
 class Given(BaseModel):
@@ -51,7 +51,7 @@ class InstrumentShape(Given):
     name: str
     organization: str
     gateway: str
-    kind: InstrumentKind
+    kind: str = Field(description="A name of the catalogue, such as `electricity_meter`.")
     profile: str
     serial: str
     location: str

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-from steelyard.calibration.catalogue import Catalogue, CatalogueError
+from steelyard.calibration.catalogue import Catalogue
 from steelyard.calibration.errors import CalibrationError
 from steelyard.calibration.judging import judge_ledger
 from steelyard.calibration.ledger import parse_day
@@ -17,7 +17,7 @@ from steelyard.cli.assess.answer import Answer, as_json, as_plan, as_text
 from steelyard.cli.assess.ledger_file import read_ledger_file
 from steelyard.cli.assess.template import template
 from steelyard.cli.calc.printing import print_json
-from steelyard.cli.commands.catalogue import read_catalogue
+from steelyard.cli.catalogue_files import add_catalogue_argument, loaded_catalogue
 from steelyard.cli.errors import CommandError
 
 _TOLD_EVERY_ROWS = 5_000
@@ -38,22 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--on", metavar="DATE", help="the day to judge for, as 2026-03-15")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--out", type=Path, metavar="PLAN.xlsx", help="write the plan of the coming year there")
-    parser.add_argument(
-        "--catalogue",
-        type=Path,
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="FILE",
-        help="files that change the catalogue of kinds or add to it",
-    )
+    add_catalogue_argument(parser)
     parser.add_argument("--template", type=Path, metavar="FILE.xlsx", help="write an empty ledger to fill in, and end")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read, judge, answer."""
-    catalogue = _catalogue(arguments.catalogue)
+    catalogue = loaded_catalogue(arguments.catalogue)
     if arguments.template is not None:
         return _write_template(arguments.template, catalogue)
     if arguments.file is None:
@@ -99,13 +91,6 @@ def _answer(arguments: argparse.Namespace, catalogue: Catalogue, on: date) -> An
     except CalibrationError as error:
         raise CommandError(f"{arguments.file.name}: {error}") from error
     return Answer(on=on, ledger=ledger, judgements=judgements, problems=problems)
-
-
-def _catalogue(files: list[Path]) -> Catalogue:
-    try:
-        return read_catalogue(files)
-    except CatalogueError as error:
-        raise CommandError(str(error)) from error
 
 
 def _day(text: str | None) -> date:

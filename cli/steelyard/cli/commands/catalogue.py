@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 
-from steelyard.calibration.catalogue import Catalogue, CatalogueError, load_catalogue
+from steelyard.calibration.catalogue import CatalogueError
 from steelyard.calibration.catalogue.check import faults
+from steelyard.cli.catalogue_files import add_catalogue_argument, loaded_catalogue, read_catalogue
 from steelyard.cli.catalogue_pages import kind_as_json, kind_page, kinds_table
 from steelyard.cli.errors import CommandError
 
@@ -27,41 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     check.set_defaults(run=_check)
     for action in (listing, show, check):
-        action.add_argument(
-            "--catalogue",
-            type=Path,
-            action="append",
-            default=[],
-            metavar="FILE",
-            help="a file of your own (TOML) that changes a kind or adds one; repeatable",
-        )
+        add_catalogue_argument(action)
         action.add_argument("--json", action="store_true", help="print JSON for programs")
 
 
-def read_catalogue(files: list[Path]) -> Catalogue:
-    """The catalogue with operators' files.
-
-    Raises CommandError for a file that cannot be read, CatalogueError for one that says something wrong.
-    """
-    overrides = []
-    for path in files:
-        try:
-            overrides.append((path.read_text(encoding="utf-8"), path.name))
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else "not UTF-8 text"
-            raise CommandError(f"cannot read {path}: {reason}") from error
-    return load_catalogue(overrides)
-
-
-def _loaded(files: list[Path]) -> Catalogue:
-    try:
-        return read_catalogue(files)
-    except CatalogueError as error:
-        raise CommandError(str(error)) from error
-
-
 def _list(arguments: argparse.Namespace) -> int:
-    catalogue = _loaded(arguments.catalogue)
+    catalogue = loaded_catalogue(arguments.catalogue)
     if arguments.json:
         print(json.dumps({"kinds": [kind_as_json(kind) for kind in catalogue.kinds.values()]}, ensure_ascii=False))
     else:
@@ -70,7 +41,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    catalogue = _loaded(arguments.catalogue)
+    catalogue = loaded_catalogue(arguments.catalogue)
     try:
         kind = catalogue.kind(arguments.kind)
     except CatalogueError as error:

@@ -9,10 +9,12 @@ import sys
 from datetime import date
 from pathlib import Path
 
+from steelyard.calibration.catalogue import Catalogue
 from steelyard.calibration.settings import parse_calibration_settings
 from steelyard.calibration.verification.audit import AuditEntry
 from steelyard.calibration.verification.due_date import legal_date
 from steelyard.calibration.verification.roles import Role
+from steelyard.cli.catalogue_files import add_catalogue_argument, loaded_catalogue
 from steelyard.cli.errors import CommandError
 from steelyard.cli.registry_file import RegistryFile, parse_registry
 from steelyard.cli.server_file import ServerFile, read_server_file
@@ -32,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "apply", help="register what a file names; what is there and the same stays, what is not named stays"
     )
     apply.add_argument("file", type=Path, help="the registry file (TOML); docs/reference/registry.md describes it")
+    add_catalogue_argument(apply)
     apply.set_defaults(run=_apply)
     account = actions.add_parser("account", help="make an account for a person; asks for the password")
     account.add_argument("email")
@@ -51,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument("--json", action="store_true", help="print one JSON object")
 
 
-def read_registry(path: Path) -> RegistryFile:
+def read_registry(path: Path, catalogue: Catalogue | None = None) -> RegistryFile:
     """Read a registry file; CommandError or SettingsError if that cannot be."""
 
     def profile_of(name: str) -> Profile:
@@ -66,7 +69,7 @@ def read_registry(path: Path) -> RegistryFile:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"cannot read {path}: {_reason(error)}") from error
-    return parse_registry(text, path.name, profile_of)
+    return parse_registry(text, path.name, profile_of, catalogue=catalogue)
 
 
 def store_registry(records: Records, file: RegistryFile, registrar: Registrar) -> tuple[int, int]:
@@ -111,7 +114,7 @@ def _require_completed(file: RegistryFile, today: date) -> None:
 
 def _apply(arguments: argparse.Namespace) -> int:
     server = read_server_file(arguments.config)
-    file = read_registry(arguments.file)
+    file = read_registry(arguments.file, loaded_catalogue(arguments.catalogue))
     now_ns = server.clock().now_ns()
     _require_completed(file, legal_date(now_ns, _utc_offset_minutes(server)))
     registrar = Registrar(

@@ -28,7 +28,7 @@ from steelyard.calibration.verification.roles import Role
 from steelyard.calibration.verification.status import InstrumentStatus
 from steelyard.calibration.verification.triggers import Trigger
 from steelyard.calibration.verification.work_orders import TERMINAL, Evidence, OrderState
-from steelyard.contracts.registry import InstrumentKind, OrganizationKind
+from steelyard.contracts.registry import OrganizationKind
 from steelyard.storage.records.columns import Json, Key, Mpe, Word
 
 metadata = MetaData(
@@ -92,7 +92,7 @@ instrument = Table(
     _refers("organization", "organization.id"),
     _refers("gateway", "gateway.id"),
     _text("name"),
-    Column("kind", Word(InstrumentKind), nullable=False),
+    _text("kind"),
     _text("profile"),
     _text("serial"),
     _text("location"),

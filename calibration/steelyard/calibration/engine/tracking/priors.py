@@ -32,7 +32,7 @@ DEFAULT_PRIOR: Final = DriftPrior(level=0.5, rate=0.4, wander=0.15, rate_wander=
 PRIORS: Final[dict[str, DriftPrior]] = {
     "electricity_meter": DriftPrior(level=0.3, rate=0.15, wander=0.05, rate_wander=0.1, noise=0.05),
     "resistance_thermometer": DriftPrior(level=0.4, rate=0.3, wander=0.1, rate_wander=0.1, noise=0.05),
-    "weighing_instrument": DriftPrior(level=0.5, rate=0.4, wander=0.15, rate_wander=0.1, noise=0.1),
+    "digital_indicating_scale": DriftPrior(level=0.5, rate=0.4, wander=0.15, rate_wander=0.1, noise=0.1),
     "pressure_transmitter": DriftPrior(level=0.4, rate=0.4, wander=0.07, rate_wander=0.15, noise=0.05),
     "pressure_gauge": DriftPrior(level=0.5, rate=0.5, wander=0.2, rate_wander=0.1, noise=0.05),
 }
