@@ -53,6 +53,11 @@ def test_water_meters_by_diameter_and_flow(dn: float, q3: float, expected: Regim
     assert found.counts_from is (CountsFrom.PUT_INTO_USE if limited else CountsFrom.VERIFICATION)
 
 
+def test_a_small_water_meter_need_not_say_its_flow() -> None:
+    found = regime("water_meter", parameters={"dn": 20.0})
+    assert (found.regime, found.period_months, found.missing) == (Regime.FIRST_LIMITED, 72, ())
+
+
 def test_a_small_water_meter_that_is_not_used_for_trade_is_verified_periodically() -> None:
     found = regime("water_meter", Use.ENVIRONMENT, parameters={"dn": 15.0, "q3": 1.6})
     assert (found.regime, found.period_months) == (Regime.PERIODIC, 24)

@@ -109,6 +109,8 @@ STANDINGS: dict[InstrumentStatus | None, Standing] = {
 
 NOT_ASSESSED = "not_assessed"
 """The key of the group of those that nobody has judged yet: not in order, only unknown."""
+NOT_IN_USE = "not_in_use"
+"""The key of the group of those that are stored, under repair or scrapped."""
 
 GROUPS: tuple[Group, ...] = (
     Group(
@@ -129,7 +131,7 @@ GROUPS: tuple[Group, ...] = (
     Group(key="due_soon", label="Due soon", tone="due", sign="due", statuses=frozenset({_S.DUE_SOON})),
     Group(key=NOT_ASSESSED, label="Not assessed", tone="idle", sign="idle", statuses=frozenset({None})),
     Group(
-        key="not_in_use",
+        key=NOT_IN_USE,
         label="Not in use",
         tone="idle",
         sign="idle",

@@ -19,7 +19,7 @@ from steelyard.api.figures import percent
 from steelyard.api.instants import in_days
 from steelyard.api.principals import Principal
 from steelyard.api.room import RoomHere
-from steelyard.api.wording import GROUP_OF, GROUPS, NOT_ASSESSED, STANDINGS, Standing
+from steelyard.api.wording import GROUP_OF, GROUPS, NOT_ASSESSED, NOT_IN_USE, STANDINGS, Standing
 from steelyard.contracts.registry import OrganizationKind
 
 PAGE = 100
@@ -144,7 +144,7 @@ def _counts(found: Sequence[FleetItem], query: str, status: str) -> list[Count]:
             here=status == group.key,
         )
         for rank, group in enumerate(GROUPS)
-        if numbers[rank] or group.key != NOT_ASSESSED  # between two runs of the service there is none
+        if numbers[rank] or group.key not in {NOT_ASSESSED, NOT_IN_USE}  # most of the time there is none
     ]
 
 
