@@ -398,7 +398,7 @@ class Stage:
                     id="alert-1", work_order=order.id, instrument=order.instrument, organization=order.organization,
                     medium="email", recipient="owner@hengyuan.example", subject="Drift: Steam pressure 2 (pt-h-02)",
                     body="Verify early.", created_ns=NOW_NS - DAY, sent_ns=NOW_NS - DAY, attempts=1,
-                    outcome="accepted by mail.example",
+                    outcome="accepted by mail.example", news=f"1 by {order.due_date}",
                 )
             ]
         )  # fmt: skip

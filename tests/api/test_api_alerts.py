@@ -4,6 +4,8 @@ import email
 import email.policy
 import json
 import threading
+from dataclasses import replace
+from datetime import date
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -19,6 +21,7 @@ from steelyard.api.alerts.schedule import next_attempt_ns, pause_ns
 from steelyard.api.people import create_account
 from steelyard.api.settings import AlertSettings, MailboxSettings, SmtpSettings, WebhookSettings
 from steelyard.calibration.verification.roles import Role
+from steelyard.calibration.verification.work_orders import OrderState, join, transition
 
 SECRET = "a secret of the webhook"
 
@@ -110,6 +113,31 @@ def test_each_new_order_is_told_once_to_its_owner_and_the_planner(fresh, mail):
     ]
     assert deliver_alerts(fresh, settings, NOW_NS + DAY) == type(done)(written=0, sent=0, failed=0, given_up=0)
     assert len(mail.inbox.messages) == 4
+
+
+@pytest.mark.parametrize("state", [OrderState.PROPOSED, OrderState.APPROVED])
+def test_a_moved_date_a_new_cause_and_a_date_that_comes_are_told_again(fresh, mail, state):
+    settings = AlertSettings(smtp=mail.settings, public_url="https://console.example/")
+    deliver_alerts(fresh, settings, NOW_NS)
+
+    def told(at_ns):
+        mail.inbox.messages.clear()
+        deliver_alerts(fresh, settings, at_ns)
+        return {message["Subject"] for message in mail.inbox.messages}
+
+    order = fresh.orders.order("wo-ws-l-02-due")
+    if state is OrderState.APPROVED:
+        change = transition(order, to=state, who="olga", role=Role.OWNER, why="", at_ns=NOW_NS)
+        fresh.orders.update_order(change.order, change.audit)
+        order = change.order
+        assert told(NOW_NS) == set(), "that people work on it is no news to them"
+    evidence = replace(order.evidence[0], cause="due:2026-11-30")
+    change = join(order, evidence, due_date=date(2026, 11, 30), who="calibration", why="moved", at_ns=NOW_NS)
+    fresh.orders.update_order(change.order, change.audit)
+    assert told(NOW_NS) == {"Due: Truck scale 2 (ws-l-02), verify by 2026-11-30"}
+    assert told(NOW_NS + DAY) == set()
+    assert "Due: Truck scale 2 (ws-l-02), verify by 2026-11-30" in told(NOW_NS + 9 * DAY)
+    assert not {subject for subject in told(NOW_NS + 10 * DAY) if "ws-l-02" in subject}
 
 
 def test_an_e_mail_says_what_where_why_and_where_to_look(fresh, mail):

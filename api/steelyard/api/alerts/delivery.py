@@ -1,7 +1,8 @@
-"""Telling people and programs of new work orders: each recipient once for each order, and a log of every attempt.
+"""Telling people and programs of work orders: each recipient once for each news of each order, with a log of attempts.
 
-The outbox is in the records, so nothing is lost when this process dies or the mail server is down. An alert's id is
-made from order, way and recipient, so that the same one is never written twice. Between handing a message over and
+News is a new order, a new cause that joined it, another due date, a due date that has come. The outbox is in the
+records, so nothing is lost when this process dies or the mail server is down. An alert's id is made from order, news,
+way and recipient, so that the same one is never written twice. Between handing a message over and
 noting that it was taken lies a moment: if the process dies just there the message is sent again, under the same
 Message-ID or Idempotency-Key, by which a receiver can tell. One process at a time should call `deliver_alerts`.
 """
@@ -13,6 +14,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from steelyard.api.alerts import messages, webhook
 from steelyard.api.alerts.mail import Mailer
@@ -22,6 +24,7 @@ from steelyard.api.errors import DeliveryFailed
 from steelyard.api.settings import AlertSettings, WebhookSettings
 from steelyard.calibration.verification.due_date import legal_date
 from steelyard.calibration.verification.roles import Role
+from steelyard.calibration.verification.work_orders import WorkOrder
 from steelyard.contracts.registry import OrganizationKind
 from steelyard.storage.records import Account, Alert, Records
 
@@ -50,9 +53,9 @@ class Recipient:
 
 
 def deliver_alerts(records: Records, settings: AlertSettings, now_ns: int) -> Delivered:
-    """Write an alert for each recipient of each new work order, then send what is due.
+    """Write an alert for each recipient of what is new about the open work orders, then send what is due.
 
-    A work order is new while no alert about it has been written for its present owner. Nothing is raised when a mail
+    An order is news while no alert has told its present owner what it says today. Nothing is raised when a mail
     server or a webhook fails: the failure is noted with the alert, and a later call tries again.
 
     Args:
@@ -106,14 +109,18 @@ def recipients(
 
 def _write_new(records: Records, settings: AlertSettings, now_ns: int) -> int:
     open_orders = records.orders.open_orders()
+    today = legal_date(now_ns, settings.utc_offset_minutes)
     # One query tells almost always; only an order that it does not name is looked up by itself.
-    told_of = {(a.work_order, a.organization) for a in records.alerts.log(limit=8 * len(open_orders) + 100)}
+    told_of = {(a.work_order, a.organization, a.news) for a in records.alerts.log(limit=8 * len(open_orders) + 100)}
     new = [
         order
         for order in open_orders
-        if (order.id, order.organization) not in told_of
+        if (order.id, order.organization, news_of(order, today)) not in told_of
         # An order that came with its instrument is news to the new owner.
-        and all(alert.organization != order.organization for alert in records.alerts.of_order(order.id))
+        and all(
+            (alert.organization, alert.news) != (order.organization, news_of(order, today))
+            for alert in records.alerts.of_order(order.id)
+        )
     ]
     if not new:
         return 0
@@ -130,12 +137,21 @@ def _write_new(records: Records, settings: AlertSettings, now_ns: int) -> int:
     return written
 
 
+def news_of(order: WorkOrder, today: date) -> str:
+    """What an order says that is worth a message of its own: how many causes, by when, whether that day has come."""
+    causes = len({order.cause, *(evidence.cause for evidence in order.evidence)} - {""})
+    overdue = order.due_date is not None and today >= order.due_date
+    return f"{causes} by {order.due_date or 'no date'}{', overdue' if overdue else ''}"
+
+
 def _alert(about: Subject, recipient: Recipient, settings: AlertSettings, now_ns: int) -> Alert:
+    today = legal_date(now_ns, settings.utc_offset_minutes)
     if recipient.medium is Medium.EMAIL:
-        text = messages.email(about, settings.public_url, legal_date(now_ns, settings.utc_offset_minutes))
+        text = messages.email(about, settings.public_url, today)
     else:
         text = messages.webhook(about, settings.public_url)
-    same = f"{about.order.id}\n{recipient.medium}\n{recipient.address}".encode()
+    news = news_of(about.order, today)
+    same = f"{about.order.id}\n{news}\n{recipient.medium}\n{recipient.address}".encode()
     return Alert(
         id=f"alert-{hashlib.sha256(same).hexdigest()[:24]}",
         work_order=about.order.id,
@@ -147,6 +163,7 @@ def _alert(about: Subject, recipient: Recipient, settings: AlertSettings, now_ns
         body=text.body,
         created_ns=now_ns,
         next_attempt_ns=now_ns,
+        news=news,
     )
 
 

@@ -76,7 +76,7 @@ def order_url(order_id: str, public_url: str) -> str:
 
 
 def email(about: Subject, public_url: str, today: date) -> Text:
-    """Return the e-mail that tells of a new work order."""
+    """Return the e-mail that tells of a work order as it is today."""
     order, instrument = about.order, about.instrument
     kind = TRIGGERS[order.trigger]
     lines = [
@@ -98,7 +98,8 @@ def email(about: Subject, public_url: str, today: date) -> Text:
         "See the evidence, and acknowledge that you have seen this:",
         order_url(order.id, public_url),
         "",
-        "This message is sent once for each work order. Steelyard, in-service monitoring of measuring instruments.",
+        "This message is sent once for each work order, and again when its date moves or comes, or a new cause joins.",
+        "Steelyard, in-service monitoring of measuring instruments.",
         "It is a finding in service, not a verification.",
         "",
     ]
@@ -113,7 +114,7 @@ def subject_line(about: Subject) -> str:
 
 
 def webhook(about: Subject, public_url: str) -> Text:
-    """Return the JSON that tells a program of a new work order."""
+    """Return the JSON that tells a program of a work order as it is today."""
     order, instrument = about.order, about.instrument
     notice = Notice(
         event="work_order.raised",

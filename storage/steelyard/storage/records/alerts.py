@@ -25,7 +25,7 @@ class Alert:
 
     `id` is made from what it is about, so that the same alert is not stored twice. `medium` "email" or "webhook",
     `recipient` its address. Instants are UTC nanoseconds; `next_attempt_ns` is None when it is sent or given up;
-    `outcome` says how the last attempt ended.
+    `outcome` says how the last attempt ended, `news` what was told of the order.
     """
 
     id: str
@@ -41,6 +41,7 @@ class Alert:
     attempts: int = 0
     next_attempt_ns: int | None = None
     outcome: str | None = None
+    news: str | None = None
 
 
 class AlertRepository:

@@ -304,6 +304,7 @@ alert = Table(
     Column("attempts", Integer, nullable=False),
     _ns("next_attempt_ns", optional=True),
     _text("outcome", optional=True),
+    _text("news", optional=True),
     Index(None, "next_attempt_ns"),
     Index(None, "work_order"),
 )
