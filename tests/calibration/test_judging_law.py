@@ -263,6 +263,13 @@ def test_scrapping_ends_everything(more):
     assert (found.status, found.orders, found.doubtful) == (Status.SCRAPPED, (), False)
 
 
+@pytest.mark.parametrize("state", [DeviceState.UNDER_REPAIR, DeviceState.SCRAPPED])
+def test_a_state_that_a_later_pass_contradicts_counts_and_is_asked_about(state):
+    found = judge(scale(state=state, state_since=date(2026, 9, 1)), [event("2026-10-01")])
+    assert found.status.value == state.value
+    assert any("mend the state" in problem for problem in found.problems)
+
+
 @pytest.mark.parametrize("state", [DeviceState.OUT_OF_SERVICE])
 def test_what_is_out_of_service_asks_for_nothing(state):
     found = judge(scale(state=state), [event("2024-06-01")])

@@ -8,6 +8,7 @@ from calibration.registers import (
     event,
     judge,
     point,
+    repair,
     scale,
     seal,
     thermometer,
@@ -248,6 +249,14 @@ def test_what_was_always_restless_is_no_outlier():
     values = (0.1, 0.8, -0.3, 0.6)
     history = [event(f"{2023 + i}-06-01", point(1500.0, value)) for i, value in enumerate(values)]
     assert not judge(scale(), history).doubtful
+
+
+def test_a_repair_explains_what_is_found_after_it():
+    history = [event(f"{year}-06-01", point(1500.0, 0.1)) for year in (2023, 2024, 2025)]
+    again = event("2026-06-05", point(1500.0, -0.9), kind=EventKind.AFTER_REPAIR)
+    found = event("2026-06-05", point(1500.0, -0.9))
+    assert judge(scale(), [*history, found]).doubtful
+    assert not judge(scale(), [*history, repair("2026-06-01"), again]).doubtful
 
 
 def test_the_first_two_values_make_no_outlier():

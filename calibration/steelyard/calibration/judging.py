@@ -126,6 +126,8 @@ def _entry(device: Device, events: Sequence[VerificationEvent], book: LawBook, o
         events = [*events, _noted_opening(device, on)]
     standing = standing_of(law, events, on)
     problems += [reasons.unmeant(one) for one in standing.unmeant]
+    contradiction = _contradiction(device, standing)
+    problems += [] if contradiction is None else [contradiction]
     problems += [
         f"event {event.id}: supersedes: {name!r}: this instrument has no such event or certificate; mend the id"
         for event, name in standing.unknown_references
@@ -136,6 +138,19 @@ def _entry(device: Device, events: Sequence[VerificationEvent], book: LawBook, o
 def _state_on(device: Device, on: date) -> DeviceState:
     """The state on the day; one that begins later does not hold yet."""
     return DeviceState.IN_USE if device.state_since is not None and device.state_since > on else device.state
+
+
+def _contradiction(device: Device, standing: Standing) -> str | None:
+    """A register that says under repair or scrapped of what was passed since."""
+    verdict, since = standing.verdict, device.state_since
+    if device.state not in {DeviceState.UNDER_REPAIR, DeviceState.SCRAPPED} or verdict is None or since is None:
+        return None
+    if not verdict.passed or verdict.event.completed <= since:
+        return None
+    return (
+        f"state: {device.state.value!r} since {since}, and it passed on {verdict.event.completed}: mend the state, "
+        f"which counts until then"
+    )
 
 
 def _seal_is_open(device: Device) -> bool:

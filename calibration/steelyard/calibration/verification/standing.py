@@ -241,10 +241,12 @@ class _Reading:
 
     def _compare(self, event: VerificationEvent, worst: _Worst) -> None:
         """Whether what was found is far from what was left, measured by how it changed before."""
+        if event.kind is EventKind.REPAIR:
+            self.left = None  # whatever is found next, the repair explains it
         if worst.found is None or worst.left is None:
             return
         self.facts[FactKind.OUTLIER] = None
-        if self.left is not None:
+        if self.left is not None and event.kind is not EventKind.AFTER_REPAIR:
             change = abs(worst.found.ratio - self.left)
             usual = sorted(self.changes)[len(self.changes) // 2] if len(self.changes) >= _LEAST_CHANGES else None
             if usual is not None and change > max(_OUTLYING, _TIMES_USUAL * usual):
