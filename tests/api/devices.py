@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from steelyard.calibration.verification.mpe import Absolute, MaximumPermissibleError, OfSpan, Relative
 from steelyard.calibration.verification.regime import Regime
-from steelyard.contracts.registry import InstrumentKind, Organization, OrganizationKind
+from steelyard.contracts.registry import InstrumentKind, Organization, OrganizationKind, ServiceRelation
 
 NS = 1_000_000_000
 DAY = 86_400 * NS
@@ -22,6 +22,8 @@ ORGANIZATIONS = [
     ),
     Organization(id="supervision", name="Market Supervision", kind=OrganizationKind.SUPERVISOR, region="cn-zj"),
 ]
+
+SERVED = [ServiceRelation(institute="provincial", enterprise=each) for each in ("hengyuan", "linjiang", "taihu")]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from api.devices import DAY, DEVICES, GATEWAYS, NOW_NS, NS, ORGANIZATIONS, TODAY, Device
+from api.devices import DAY, DEVICES, GATEWAYS, NOW_NS, NS, ORGANIZATIONS, SERVED, TODAY, Device
 from argon2 import PasswordHasher
 
 from steelyard.api.app import create_app
@@ -251,6 +251,7 @@ def registration() -> Registration:
     key = SigningKey.from_pem(SigningKey.generate().to_pem()).public
     return Registration(
         organizations=ORGANIZATIONS,
+        service_relations=SERVED,
         gateways=[Gateway(id=f"gw-{org}", organization=org, public_key=key) for org in GATEWAYS],
         instruments=[
             Instrument(

@@ -4,12 +4,14 @@ import email
 import email.policy
 import json
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
-from api.stage import DAY, NOW_NS, NS, PASSWORD, QUICK
+from api.devices import SERVED
+from api.stage import DAY, NOW_NS, NS, PASSWORD, QUICK, TODAY
 from hypothesis import given
 from hypothesis import strategies as st
 from waiting import PATIENCE_S
@@ -19,6 +21,7 @@ from steelyard.api.alerts.schedule import next_attempt_ns, pause_ns
 from steelyard.api.people import create_account
 from steelyard.api.settings import AlertSettings, MailboxSettings, SmtpSettings, WebhookSettings
 from steelyard.calibration.verification.roles import Role
+from steelyard.storage.records import Registrar, Registration
 
 SECRET = "a secret of the webhook"
 
@@ -110,6 +113,16 @@ def test_each_new_order_is_told_once_to_its_owner_and_the_planner(fresh, mail):
     ]
     assert deliver_alerts(fresh, settings, NOW_NS + DAY) == type(done)(written=0, sent=0, failed=0, given_up=0)
     assert len(mail.inbox.messages) == 4
+
+
+def test_a_planner_is_not_told_of_an_enterprise_that_the_institute_serves_no_more(fresh, mail):
+    over = replace(SERVED[0], until=TODAY)
+    registrar = Registrar(who="test", role="administrator", why="notice given", at_ns=NOW_NS)
+    fresh.registry.apply(Registration(service_relations=[over]), registrar)
+    deliver_alerts(fresh, AlertSettings(smtp=mail.settings), NOW_NS)
+    assert sorted(mail.inbox.recipients) == [
+        "other-owner@linjiang.test", "owner@hengyuan.test", "planner@provincial.test",
+    ]  # fmt: skip
 
 
 def test_an_e_mail_says_what_where_why_and_where_to_look(fresh, mail):

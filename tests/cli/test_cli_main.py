@@ -193,6 +193,29 @@ def test_a_file_that_is_no_text_gives_one_message(words: list[str], tmp_path: Pa
     assert "Traceback" not in done.stderr
 
 
+def test_a_registry_file_that_says_of_no_institute_whom_it_serves_is_told_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, file = tmp_path / "server.toml", tmp_path / "registry.toml"
+    config.write_text(f"[stores]\nrecords = 'sqlite:///{tmp_path}/r.db'\n")
+    institute = "[[organization]]\nid = 'inst'\nname = 'Institute'\nkind = 'institute'\nregion = 'cn'\n"
+    enterprise = "[[organization]]\nid = 'acme'\nname = 'Acme'\nkind = 'enterprise'\nregion = 'cn'\n"
+    command = ["registry", "apply", str(file), "--config", str(config)]
+    file.write_text(institute + enterprise)
+    assert main(command) == 0
+    assert "no institute sees an enterprise's instruments" in capsys.readouterr().out
+    file.write_text(institute + "serves = ['acme']\n" + enterprise)
+    assert main(command) == 0
+    assert "serves" not in capsys.readouterr().out
+    file.write_text(institute + enterprise)
+    assert main(command) == 0
+    assert "1 known before stay" in capsys.readouterr().out
+    assert main([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "changed": 0, "new_events": 0, "serves_in_file": 0, "serves_known": 1,
+    }  # fmt: skip
+
+
 def test_a_certificate_of_a_day_that_has_not_come_is_refused(tmp_path: Path) -> None:
     (tmp_path / "server.toml").write_text("[stores]\nrecords = 'sqlite:///r.db'\n")
     for year in (2162, 1026):

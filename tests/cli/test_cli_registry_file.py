@@ -1,5 +1,7 @@
 """registry.toml: what goes in, and each kind of mistake named with its file, entry, value and remedy."""
 
+from datetime import date
+
 import pytest
 
 from steelyard.calibration.verification.mpe import limits_at
@@ -8,7 +10,7 @@ from steelyard.cli.registry_file import parse_registry
 from steelyard.contracts.errors import ContractError
 from steelyard.contracts.profile import Profile, parse_profile
 from steelyard.contracts.profiles import builtin
-from steelyard.contracts.registry import InstrumentKind
+from steelyard.contracts.registry import InstrumentKind, ServiceRelation
 
 GOOD = """
 [[organization]]
@@ -16,6 +18,26 @@ id = "acme"
 name = "Acme"
 kind = "enterprise"
 region = "cn-zj"
+[[organization]]
+id = "inst"
+name = "Institute"
+kind = "institute"
+region = "cn-zj"
+serves = ["acme"]
+[[organization]]
+id = "other"
+name = "Other Institute"
+kind = "institute"
+region = "cn-zj"
+[[serves]]
+institute = "other"
+enterprise = "acme"
+since = 2025-01-01
+until = 2026-01-01
+[[serves]]
+institute = "other"
+enterprise = "acme"
+since = 2026-07-01
 [[gateway]]
 id = "gw-1"
 organization = "acme"
@@ -88,6 +110,11 @@ def test_a_registry_becomes_the_projects_own_types() -> None:
     assert limits_at(legal.mpe, 0.8).upper == pytest.approx(0.008)
     assert registration.reference_pairs[0].standard_uncertainty == pytest.approx(0.0004)
     assert file.events[0].points[0].as_found == 0.001
+    assert registration.service_relations == [
+        ServiceRelation(institute="inst", enterprise="acme"),
+        ServiceRelation(institute="other", enterprise="acme", since=date(2025, 1, 1), until=date(2026, 1, 1)),
+        ServiceRelation(institute="other", enterprise="acme", since=date(2026, 7, 1)),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -108,6 +135,12 @@ def test_a_registry_becomes_the_projects_own_types() -> None:
         ("as_found = 0.001", "as_found = nan", ["cert-1", "as_found"]),
         ("completed = 2025-03-01", "completed = 2025-02-30", ["registry.toml", "TOML"]),
         ('id = "acme"', 'id = "Acme"', ["Acme", "lower-case"]),
+        ('serves = ["acme"]', 'serves = ["Acme"]', ["inst", "Acme", "lower-case"]),
+        ('serves = ["acme"]', 'server = ["acme"]', ["server", "did you mean 'serves'"]),
+        ('kind = "enterprise"', 'kind = "enterprise"\nserves = ["acme"]', ["acme", "serves", "an institute serves"]),
+        ('institute = "other"', 'institute = "inst"', ["inst serves acme", "from the beginning on", "2025-01-01"]),
+        ("since = 2026-07-01", "since = 2025-07-01", ["other serves acme", "2025-07-01", "until 2026-01-01"]),
+        ("until = 2026-01-01", "until = 2025-01-01", ["other", "2025-01-01", "after `since`"]),
         ("public_key = ", 'public_key = "x" #', ["gw-1", "public_key", "steelyard key"]),
     ],
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, make_url, text
@@ -14,8 +15,18 @@ from steelyard.contracts.errors import SettingsError
 from steelyard.storage.errors import StoreForeign, StoreUnavailable
 from steelyard.storage.records import Records, open_records, upgrade
 from steelyard.storage.records.database import Database
-from steelyard.storage.records.migration import head_revision
+from steelyard.storage.records.migration import _config, head_revision
 from steelyard.storage.records.schema import ENDED, OPEN_ORDER, metadata
+
+
+def migrate_to(url: str, revision: str) -> None:
+    """Make the tables as an older version had them."""
+    config = _config()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
 
 
 def test_the_migrations_make_exactly_the_tables_that_the_code_uses(records_url: str) -> None:
@@ -43,6 +54,25 @@ def test_migrating_again_changes_nothing(records: Records, records_url: str) -> 
     before = records.audit.count()
     upgrade(records_url)
     assert records.audit.count() == before
+
+
+def test_nobody_is_blinded_by_the_step_that_says_who_serves_whom(tmp_path: Path) -> None:
+    """Before it every institute saw every enterprise: each goes on seeing those that there were."""
+    url = f"sqlite:///{tmp_path / 'records.db'}"
+    engine = create_engine(url)
+    migrate_to(url, "r0002")
+    with engine.begin() as connection:
+        for name, kind in (("a", "enterprise"), ("b", "enterprise"), ("i", "institute"), ("s", "supervisor")):
+            row = {"id": name, "kind": kind}
+            connection.execute(text("INSERT INTO organization VALUES (:id, :id, :kind, 'cn')"), row)
+    engine.dispose()
+    upgrade(url)
+    with open_records(url) as records:
+        assert [(each.institute, each.enterprise) for each in records.registry.service_relations()] == [
+            ("i", "a"),
+            ("i", "b"),
+        ]
+        assert all(each.since is None and each.until is None for each in records.registry.service_relations())
 
 
 def test_tables_that_are_not_there_are_an_error_with_a_remedy(records_url: str) -> None:

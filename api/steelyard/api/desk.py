@@ -82,10 +82,11 @@ class Desk:
 
     def sight(self, principal: Principal) -> dict[OrganizationId, Organization]:
         """Return the organizations whose things the principal may see."""
-        return visible(principal, self.records.registry.organizations())
+        registry = self.records.registry
+        return visible(principal, registry.organizations(), registry.service_relations(), self.today())
 
     def fleet(self, principal: Principal) -> list[FleetItem]:
-        """Return all instruments that the principal may see, the gravest first, then by date. Four queries."""
+        """Return all instruments that the principal may see, the gravest first, then by date. Five queries."""
         sight = self.sight(principal)
         assessments = self.records.verification.latest_assessments()
         orders: dict[InstrumentId, list[WorkOrder]] = defaultdict(list)

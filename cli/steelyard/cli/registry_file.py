@@ -1,6 +1,7 @@
 """registry.toml: who is there, which instruments they have, under which law, and what is known from past certificates.
 
-    [[organization]]  id, name, kind, region
+    [[organization]]  id, name, kind, region, serves
+    [[serves]]        institute, enterprise, since, until
     [[gateway]]       id, organization, public_key
     [[instrument]]    id, gateway, name, profile, serial, location, accuracy_class
     [instrument.legal]       regime, channel, period_months, service_date, catalogue, confidence, range_low, range_high
@@ -39,7 +40,14 @@ from steelyard.contracts.identifiers import (
 )
 from steelyard.contracts.keys import PublicKey
 from steelyard.contracts.profile import Profile
-from steelyard.contracts.registry import Channel, Gateway, Instrument, Organization, OrganizationKind
+from steelyard.contracts.registry import (
+    Channel,
+    Gateway,
+    Instrument,
+    Organization,
+    OrganizationKind,
+    ServiceRelation,
+)
 from steelyard.contracts.toml import convert, parse_toml
 from steelyard.storage.records.registry import Registration
 
@@ -49,12 +57,22 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class OrganizationTable(_Table, frozen=True):
-    """``[[organization]]``."""
+    """``[[organization]]``; `serves` names the enterprises that an institute serves, from the beginning without end."""
 
     id: str
     name: str
     kind: OrganizationKind
     region: str
+    serves: tuple[str, ...] = ()
+
+
+class ServesTable(_Table, frozen=True):
+    """``[[serves]]``: `since` is the first legal date, `until` the first one without it."""
+
+    institute: str
+    enterprise: str
+    since: date | None = None
+    until: date | None = None
 
 
 class GatewayTable(_Table, frozen=True):
@@ -143,6 +161,7 @@ class RegistryTables(
     """The whole file."""
 
     organizations: tuple[OrganizationTable, ...] = ()
+    serves: tuple[ServesTable, ...] = ()
     gateways: tuple[GatewayTable, ...] = ()
     instruments: tuple[InstrumentTable, ...] = ()
     pairs: tuple[PairTable, ...] = ()
@@ -206,6 +225,7 @@ def resolve_registry(tables: RegistryTables, source: str, profile_of: Callable[[
     return RegistryFile(
         registration=Registration(
             organizations=organizations,
+            service_relations=_relations(tables, source),
             gateways=gateways,
             instruments=instruments,
             channels=channels,
@@ -223,6 +243,44 @@ def _organization(table: OrganizationTable, source: str) -> Organization:
         kind=table.kind,
         region=table.region,
     )
+
+
+def _relations(tables: RegistryTables, source: str) -> list[ServiceRelation]:
+    found: list[ServiceRelation] = []
+    for table in tables.organizations:
+        where = f"{source}: organization '{table.id}'.serves"
+        if table.serves and table.kind is not OrganizationKind.INSTITUTE:
+            raise SettingsError(where, table.kind.value, "an institute serves; leave it out here")
+        found.extend(
+            ServiceRelation(
+                institute=parse_organization_id(table.id), enterprise=parse_organization_id(enterprise, where)
+            )
+            for enterprise in table.serves
+        )
+    for relation in tables.serves:
+        where = f"{source}: serves '{relation.institute}', '{relation.enterprise}'"
+        if relation.since is not None and relation.until is not None and relation.until <= relation.since:
+            raise SettingsError(
+                f"{where}.until", relation.until.isoformat(), "give a day after `since`: the first without it"
+            )
+        found.append(
+            ServiceRelation(
+                institute=parse_organization_id(relation.institute, f"{where}.institute"),
+                enterprise=parse_organization_id(relation.enterprise, f"{where}.enterprise"),
+                since=relation.since,
+                until=relation.until,
+            )
+        )
+    for number, later in enumerate(found):
+        for earlier in found[:number]:
+            same = (earlier.institute, earlier.enterprise) == (later.institute, later.enterprise)
+            if same and earlier.overlaps(later):
+                raise SettingsError(
+                    f"{source}: {later.institute} serves {later.enterprise}",
+                    later.span,
+                    f"stands in this file already {earlier.span}: end one on the day on which the other begins",
+                )
+    return found
 
 
 def _gateway(table: GatewayTable, source: str) -> Gateway:

@@ -122,10 +122,17 @@ def _apply(arguments: argparse.Namespace) -> int:
     )
     with opened_records(server, migrate=True) as records:
         changed, new_events = store_registry(records, file, registrar)
+        serving = len(records.registry.service_relations())
+    named = len(file.registration.service_relations)
     if arguments.json:
-        print(json.dumps({"changed": changed, "new_events": new_events}))
+        print(
+            json.dumps({"changed": changed, "new_events": new_events, "serves_in_file": named, "serves_known": serving})
+        )
     else:
         print(f"{changed} objects registered or corrected, {new_events} verification events added")
+        if not named:
+            known = f"{serving} known before stay" if serving else "no institute sees an enterprise's instruments"
+            print(f"{arguments.file.name} says of no institute whom it serves (`serves`): {known}")
     return 0
 
 

@@ -75,6 +75,17 @@ organization = Table(
     _text("region"),
 )
 
+service_relation = Table(
+    "service_relation",
+    metadata,
+    _number(),
+    _refers("institute", "organization.id"),
+    _refers("enterprise", "organization.id"),
+    Column("since", Date, nullable=True),
+    Column("until", Date, nullable=True),
+    Index(None, "institute", "enterprise"),
+)
+
 gateway = Table(
     "gateway",
     metadata,
