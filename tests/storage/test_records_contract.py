@@ -176,8 +176,18 @@ def test_the_newest_assessment_of_each_instrument_is_found(records: Records) -> 
         PT: assessment(5, error=0.2),
         EM: assessment(1, EM, error=None),
     }
+    assert records.verification.latest_assessment(PT) == assessment(5, error=0.2)
+    assert records.verification.latest_assessment(InstrumentId("nothing")) is None
     assert records.verification.assessments(PT) == [assessment(3), assessment(5), assessment(5, error=0.2)]
     assert records.verification.assessments(PT, T0 + 4) == [assessment(5), assessment(5, error=0.2)]
+
+
+def test_the_newest_assessment_is_the_one_stored_last_whatever_its_time(records: Records) -> None:
+    """L19: a clock that was years ahead for one run heals with the next."""
+    records.verification.save_assessments([assessment(10**18), assessment(1, EM, error=None)])
+    records.verification.save_assessments([assessment(7, error=0.3)])
+    assert records.verification.latest_assessments()[PT] == assessment(7, error=0.3)
+    assert records.verification.latest_assessment(PT) == assessment(7, error=0.3)
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])

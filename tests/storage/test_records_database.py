@@ -112,6 +112,19 @@ def test_sqlite_is_safe_and_says_so(tmp_path: Path) -> None:
     assert found == ["wal", 2, 1]
 
 
+def test_the_assessment_stored_last_is_found_without_reading_all(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'records.db'}"
+    upgrade(url)
+    with open_records(url) as records, records._database.read() as connection:
+        plan = connection.exec_driver_sql(
+            "EXPLAIN QUERY PLAN SELECT a.* FROM assessment a JOIN instrument i ON a.number ="
+            " (SELECT max(number) FROM assessment WHERE instrument = i.id)"
+        )
+        steps = [row[3] for row in plan]
+    assert not any("SCAN a" in step for step in steps), steps
+    assert any("ix_assessment_last" in step for step in steps), steps
+
+
 @pytest.mark.parametrize(
     "url",
     ["", "nonsense", "mysql://h/d", "postgresql+psycopg2://h/d", "sqlite://", "sqlite:///:memory:", "postgresql://h/d"],

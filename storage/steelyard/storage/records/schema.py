@@ -204,6 +204,7 @@ assessment = Table(
     Column("due_date", Date, nullable=True),
     Column("estimate", Json(ErrorEstimate), nullable=True),
     Index(None, "instrument", "at_ns", "number"),
+    Index("ix_assessment_last", "instrument", "number"),
 )
 
 work_order = Table(

@@ -1,4 +1,4 @@
-"""Which enterprises an institute serves, from when to when."""
+"""Which enterprises an institute serves; and the assessment of an instrument that was stored last, found at once."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -32,3 +32,4 @@ def upgrade() -> None:
         " FROM organization AS institute, organization AS enterprise"
         " WHERE institute.kind = 'institute' AND enterprise.kind = 'enterprise' ORDER BY institute.id, enterprise.id"
     )
+    op.create_index("ix_assessment_last", "assessment", ["instrument", "number"], unique=False)
