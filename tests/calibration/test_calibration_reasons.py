@@ -59,7 +59,7 @@ def test_a_due_sentence_names_date_period_certificate_and_law():
     dates = due_dates(status, [event(date(2025, 12, 11))], recommended=None, today=TODAY)
     text = reasons.due(status, dates, None, date(2026, 12, 11), TODAY)
     assert text == (
-        "Verification of pt-1 falls due on 2026-12-11, in 20 days: 12 months after certificate PIM-2025-1 of "
+        "Verification of pt-1 falls due on 2026-12-11, in 20 days: 12 months after certificate PIM-pt-1-2025-12-11 of "
         "2025-12-11 (statutory period, JJG 882-2019)."
     )
     late = reasons.due(status, dates, estimate(), date(2026, 12, 11), date(2026, 12, 12))

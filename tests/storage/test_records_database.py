@@ -12,6 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, make_url, text
 
 from steelyard.contracts.errors import SettingsError
+from steelyard.contracts.identifiers import InstrumentId
 from steelyard.storage.errors import StoreForeign, StoreUnavailable
 from steelyard.storage.records import Records, open_records, upgrade
 from steelyard.storage.records.database import Database
@@ -73,6 +74,35 @@ def test_nobody_is_blinded_by_the_step_that_says_who_serves_whom(tmp_path: Path)
             ("i", "b"),
         ]
         assert all(each.since is None and each.until is None for each in records.registry.service_relations())
+
+
+def test_certificates_entered_twice_before_the_rule_do_not_stop_the_step(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'records.db'}"
+    migrate_to(url, "r0002")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        for statement in (
+            "INSERT INTO organization VALUES ('a', 'a', 'enterprise', 'cn')",
+            "INSERT INTO gateway VALUES ('g', 'a', 'ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=')",
+            "INSERT INTO instrument VALUES ('i', 'a', 'g', 'n', 'pressure_gauge', 'p', 's', 'l', '1')",
+        ):
+            connection.execute(text(statement))
+        for name in ("e-1", "e-2"):
+            connection.execute(
+                text(
+                    "INSERT INTO verification_event (id, instrument, kind, completed, decision, performed_by,"
+                    " certificate, points) VALUES (:id, 'i', 'calibration', '2026-03-01', 'none', 'b', 'C-1', '[]')"
+                ),
+                {"id": name},
+            )
+    engine.dispose()
+    upgrade(url)
+    with open_records(url) as records:
+        held = records.verification.events(InstrumentId("i"))
+    assert [(each.id, each.work_order, each.imported_from) for each in held] == [
+        ("e-1", None, None),
+        ("e-2", None, None),
+    ]
 
 
 def test_tables_that_are_not_there_are_an_error_with_a_remedy(records_url: str) -> None:

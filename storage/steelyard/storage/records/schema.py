@@ -165,7 +165,10 @@ verification_event = Table(
     _ns("completed_at_ns", optional=True),
     _text("limited_to", optional=True),
     _text("supersedes", optional=True),
+    _refers("work_order", "work_order.id", optional=True),
+    _text("imported_from", optional=True),
     Index(None, "instrument", "completed"),
+    Index(None, "performed_by", "certificate"),
 )
 
 error_observation = Table(

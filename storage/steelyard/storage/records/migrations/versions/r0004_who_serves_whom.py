@@ -1,4 +1,4 @@
-"""Which enterprises an institute serves; and the assessment of an instrument that was stored last, found at once."""
+"""Which enterprises an institute serves; by which order, or from which file, an event came; two indexes."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -33,3 +33,15 @@ def upgrade() -> None:
         " WHERE institute.kind = 'institute' AND enterprise.kind = 'enterprise' ORDER BY institute.id, enterprise.id"
     )
     op.create_index("ix_assessment_last", "assessment", ["instrument", "number"], unique=False)
+    # Written out, since Alembic would add the reference in a second statement, which SQLite does not have.
+    op.execute(
+        "ALTER TABLE verification_event ADD COLUMN work_order TEXT"
+        " CONSTRAINT fk_verification_event_work_order REFERENCES work_order (id)"
+    )
+    op.add_column("verification_event", sa.Column("imported_from", sa.Text(), nullable=True))
+    op.create_index(
+        "ix_verification_event_performed_by_certificate",
+        "verification_event",
+        ["performed_by", "certificate"],
+        unique=False,
+    )
