@@ -37,6 +37,7 @@ def test_the_page_names_every_kind_of_rule() -> None:
     ("table", "struct"),
     [
         ("[[organization]]", registry_file.OrganizationTable),
+        ("[[serves]]", registry_file.ServesTable),
         ("[[gateway]]", registry_file.GatewayTable),
         ("[[instrument]]", registry_file.InstrumentTable),
         ("[instrument.legal]", registry_file.LegalTable),

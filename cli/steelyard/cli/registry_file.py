@@ -7,7 +7,8 @@
     [instrument.legal]       regime, channel, period_months, service_date, catalogue, confidence, range_low, range_high
     [instrument.legal.mpe]   unit, source, in_use_factor, rule = { type = "relative", percent = 1.0 }
     [[pair]]          instrument, channel, reference_instrument, reference_channel, expanded_uncertainty, …
-    [[event]]         id, instrument, kind, completed, decision, performed_by, certificate
+    [[event]]         id, instrument, kind, completed, decision, performed_by, certificate, limited_to, supersedes,
+                      items
     [[event.point]]   test_point, unit, as_found, as_left, expanded_uncertainty, coverage_factor
 
 An instrument's kind and channels come from its profile. The file's text in, frozen types out: nothing is stored here.
@@ -15,7 +16,7 @@ An instrument's kind and channels come from its profile. The file's text in, fro
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -135,7 +136,7 @@ class PointTable(_Table, frozen=True):
 
 
 class EventTable(_Table, frozen=True, rename={"points": "point"}):
-    """``[[event]]``: a past certificate."""
+    """``[[event]]``: a past certificate; `items` names all instruments of one certificate for many."""
 
     id: str
     instrument: str
@@ -144,6 +145,9 @@ class EventTable(_Table, frozen=True, rename={"points": "point"}):
     decision: Decision
     performed_by: str
     certificate: str | None = None
+    limited_to: str | None = None
+    supersedes: str | None = None
+    items: tuple[str, ...] = ()
     points: tuple[PointTable, ...] = ()
 
 
@@ -174,6 +178,8 @@ class RegistryFile:
 
     registration: Registration
     events: tuple[VerificationEvent, ...]
+    items: Mapping[str, tuple[InstrumentId, ...]]
+    """By event, all instruments of a certificate for many."""
 
 
 def parse_registry(text: str, source: str, profile_of: Callable[[str], Profile]) -> RegistryFile:
@@ -222,6 +228,9 @@ def resolve_registry(tables: RegistryTables, source: str, profile_of: Callable[[
     _once(source, "gateway", [each.id for each in gateways])
     _once(source, "instrument", [each.id for each in instruments])
     _once(source, "event", [each.id for each in tables.events])
+    items = {table.id: _items(table, source) for table in tables.events if table.items}
+    events = tuple(_event(table, source) for table in tables.events)
+    _numbers_once(events, items, source)
     return RegistryFile(
         registration=Registration(
             organizations=organizations,
@@ -232,7 +241,8 @@ def resolve_registry(tables: RegistryTables, source: str, profile_of: Callable[[
             legal_statuses=legal,
             reference_pairs=[_pair(table, source) for table in tables.pairs],
         ),
-        events=tuple(_event(table, source) for table in tables.events),
+        events=events,
+        items=items,
     )
 
 
@@ -355,10 +365,42 @@ def _event(table: EventTable, source: str) -> VerificationEvent:
             decision=table.decision,
             performed_by=table.performed_by,
             certificate=table.certificate,
+            limited_to=table.limited_to,
+            supersedes=table.supersedes,
+            imported_from=source,
             points=tuple(EventPoint(**msgspec.structs.asdict(point)) for point in table.points),
         )
     except (ContractError, CalibrationError) as error:
         raise SettingsError(f"{source}: event '{table.id}'", table.instrument, str(error)) from error
+
+
+def _items(table: EventTable, source: str) -> tuple[InstrumentId, ...]:
+    where = f"{source}: event '{table.id}'.items"
+    found = tuple(parse_instrument_id(name, where) for name in table.items)
+    if table.instrument not in found or len(set(found)) != len(found):
+        raise SettingsError(where, ", ".join(found), f"name every instrument once, {table.instrument} among them")
+    return found
+
+
+def _numbers_once(
+    events: Sequence[VerificationEvent], items: Mapping[str, tuple[InstrumentId, ...]], source: str
+) -> None:
+    """Refuse one number of one body for two events, before anything is stored; the storage asks the same again."""
+    seen: dict[tuple[str, str], list[VerificationEvent]] = {}
+    for event in events:
+        if event.certificate is None:
+            continue
+        same = seen.setdefault((event.performed_by, event.certificate), [])
+        for other in same:
+            one_of_many = other.instrument in items.get(event.id, ()) and other.instrument != event.instrument
+            if not (one_of_many and other.completed == event.completed) and event.supersedes is None:
+                raise SettingsError(
+                    f"{source}: event '{event.id}'.certificate",
+                    event.certificate,
+                    f"is that of event '{other.id}' of {event.performed_by}: correct one; or say which one supersedes "
+                    "the other; or name all instruments of one certificate of one day as `items` of each",
+                )
+        same.append(event)
 
 
 def _once(source: str, kind: str, names: list[str]) -> None:

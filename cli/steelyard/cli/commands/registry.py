@@ -12,6 +12,7 @@ from pathlib import Path
 from steelyard.calibration.settings import parse_calibration_settings
 from steelyard.calibration.verification.audit import AuditEntry
 from steelyard.calibration.verification.due_date import legal_date
+from steelyard.calibration.verification.events import VerificationEvent
 from steelyard.calibration.verification.roles import Role
 from steelyard.cli.errors import CommandError
 from steelyard.cli.registry_file import RegistryFile, parse_registry
@@ -83,12 +84,17 @@ def store_registry(records: Records, file: RegistryFile, registrar: Registrar) -
                 object_kind="verification_event",
                 object_id=event.id,
                 old=None,
-                new=f"{event.kind.value} {event.completed} {event.decision.value} {event.certificate or ''}".strip(),
+                new=_told(event),
                 why=registrar.why,
             )
-            records.verification.add_event(event, audit)
+            records.verification.add_event(event, audit, items=file.items.get(event.id, ()))
             new_events += 1
     return changed, new_events
+
+
+def _told(event: VerificationEvent) -> str:
+    number = "" if event.certificate is None else f" certificate {event.certificate} of {event.performed_by}"
+    return f"{event.kind.value} {event.completed} {event.decision.value}{number} imported from {event.imported_from}"
 
 
 def _reason(error: OSError | UnicodeDecodeError) -> str:
