@@ -6,6 +6,7 @@ Everything is stored through the real stores (SQLite files) and is a function of
 import math
 import random
 import shutil
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -377,6 +378,28 @@ class Stage:
         return create_app(
             ApiSettings(**settings), self.records, self.readings, self.ledger, self.clock, passwords=QUICK
         )
+
+    def decide(
+        self,
+        name: str,
+        state: OrderState = OrderState.PASSED,
+        *,
+        outcome: OrderState | None = None,
+        people: tuple[str | None, str | None, str | None] = ("person-v", "person-c", "person-a"),
+        assigned_to: str = "provincial",
+    ) -> WorkOrder:
+        """Bring an order to a state in which something was decided, by these people, with its history."""
+        held = self.records.orders.order(name)
+        decided = replace(
+            held, state=state, assigned_to=assigned_to, verified_by=people[0], checked_by=people[1],
+            approved_by=people[2], revision=held.revision + 1,
+        )  # fmt: skip
+        entry = AuditEntry(
+            at_ns=NOW_NS, who="person-a", role="approver", action="transition", object_kind="work_order",
+            object_id=name, old="reviewed", new=(outcome or state).value, why="",
+        )  # fmt: skip
+        self.records.orders.update_order(decided, entry)
+        return decided
 
     def close(self) -> None:
         self.ledger.close()

@@ -110,17 +110,9 @@ class Desk:
             Missing: there is none of this name that the principal may see.
         """
         sight = self.sight(principal)
-        try:
-            instrument = self.records.registry.instrument(parse_instrument_id(name))
-        except IdentifierError:
-            instrument = None
+        instrument = self._instrument(name)
         if instrument is None or instrument.organization not in sight:
-            raise Missing(
-                "There is no instrument of this name that you may see.",
-                field="instrument",
-                value=name,
-                remedy="Check the name; the list of your instruments shows them all.",
-            )
+            raise _no_instrument(name)
         orders = self.records.orders.orders_of(instrument.id)
         return FleetItem(
             instrument=instrument,
@@ -128,6 +120,23 @@ class Desk:
             assessment=self.newest_assessment(instrument.id),
             orders=tuple(order for order in orders if order.open),
         )
+
+    def any_instrument(self, name: str) -> Instrument:
+        """Return what is registered of an instrument, whoever sees it: for the administrator's imports.
+
+        Raises:
+            Missing: there is none of this name.
+        """
+        instrument = self._instrument(name)
+        if instrument is None:
+            raise _no_instrument(name)
+        return instrument
+
+    def _instrument(self, name: str) -> Instrument | None:
+        try:
+            return self.records.registry.instrument(parse_instrument_id(name))
+        except IdentifierError:
+            return None
 
     def newest_assessment(self, instrument: InstrumentId) -> Assessment | None:
         """Return an instrument's newest assessment: the one stored last, whatever the clock said then."""
@@ -200,6 +209,15 @@ class Desk:
             )
         size = self.ledger.quarantine_size()
         return self.ledger.quarantined(max(0, size - MAX_REFUSED), MAX_REFUSED)[::-1]
+
+
+def _no_instrument(name: str) -> Missing:
+    return Missing(
+        "There is no instrument of this name that you may see.",
+        field="instrument",
+        value=name,
+        remedy="Check the name; the list of your instruments shows them all.",
+    )
 
 
 def _urgency(item: FleetItem) -> tuple[int, bool, int, str]:
