@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from steelyard.calibration.mpe import Absolute, MaximumPermissibleError, OfSpan, Relative
 from steelyard.calibration.verification.regime import Regime
 from steelyard.contracts.identifiers import InstrumentKind
-from steelyard.contracts.registry import Organization, OrganizationKind
+from steelyard.contracts.registry import Organization, OrganizationKind, ServiceRelation
 
 NS = 1_000_000_000
 DAY = 86_400 * NS
@@ -23,6 +23,8 @@ ORGANIZATIONS = [
     ),
     Organization(id="supervision", name="Market Supervision", kind=OrganizationKind.SUPERVISOR, region="cn-zj"),
 ]
+
+SERVED = [ServiceRelation(institute="provincial", enterprise=each) for each in ("hengyuan", "linjiang", "taihu")]
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ Everything is stored through the real stores (SQLite files) and is a function of
 import math
 import random
 import shutil
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from api.devices import DAY, DEVICES, GATEWAYS, NOW_NS, NS, ORGANIZATIONS, TODAY, Device
+from api.devices import DAY, DEVICES, GATEWAYS, NOW_NS, NS, ORGANIZATIONS, SERVED, TODAY, Device
 from argon2 import PasswordHasher
 
 from steelyard.api.app import create_app
@@ -247,6 +248,7 @@ def registration() -> Registration:
     key = SigningKey.from_pem(SigningKey.generate().to_pem()).public
     return Registration(
         organizations=ORGANIZATIONS,
+        service_relations=SERVED,
         gateways=[Gateway(id=f"gw-{org}", organization=org, public_key=key) for org in GATEWAYS],
         instruments=[
             Instrument(
@@ -372,6 +374,28 @@ class Stage:
         return create_app(
             ApiSettings(**settings), self.records, self.readings, self.ledger, self.clock, passwords=QUICK
         )
+
+    def decide(
+        self,
+        name: str,
+        state: OrderState = OrderState.PASSED,
+        *,
+        outcome: OrderState | None = None,
+        people: tuple[str | None, str | None, str | None] = ("person-v", "person-c", "person-a"),
+        assigned_to: str = "provincial",
+    ) -> WorkOrder:
+        """Bring an order to a state in which something was decided, by these people, with its history."""
+        held = self.records.orders.order(name)
+        decided = replace(
+            held, state=state, assigned_to=assigned_to, verified_by=people[0], checked_by=people[1],
+            approved_by=people[2], revision=held.revision + 1,
+        )  # fmt: skip
+        entry = AuditEntry(
+            at_ns=NOW_NS, who="person-a", role="approver", action="transition", object_kind="work_order",
+            object_id=name, old="reviewed", new=(outcome or state).value, why="",
+        )  # fmt: skip
+        self.records.orders.update_order(decided, entry)
+        return decided
 
     def close(self) -> None:
         self.ledger.close()

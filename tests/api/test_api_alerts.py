@@ -11,7 +11,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
-from api.stage import DAY, NOW_NS, NS, PASSWORD, QUICK
+from api.devices import SERVED
+from api.stage import DAY, NOW_NS, NS, PASSWORD, QUICK, TODAY
 from hypothesis import given
 from hypothesis import strategies as st
 from waiting import PATIENCE_S
@@ -22,6 +23,7 @@ from steelyard.api.people import create_account
 from steelyard.api.settings import AlertSettings, MailboxSettings, SmtpSettings, WebhookSettings
 from steelyard.calibration.verification.roles import Role
 from steelyard.calibration.verification.work_orders import OrderState, join, transition
+from steelyard.storage.records import Registrar, Registration
 
 SECRET = "a secret of the webhook"
 
@@ -138,6 +140,16 @@ def test_a_moved_date_a_new_cause_and_a_date_that_comes_are_told_again(fresh, ma
     assert told(NOW_NS + DAY) == set()
     assert "Due: Truck scale 2 (ws-l-02), verify by 2026-11-30" in told(NOW_NS + 9 * DAY)
     assert not {subject for subject in told(NOW_NS + 10 * DAY) if "ws-l-02" in subject}
+
+
+def test_a_planner_is_not_told_of_an_enterprise_that_the_institute_serves_no_more(fresh, mail):
+    over = replace(SERVED[0], until=TODAY)
+    registrar = Registrar(who="test", role="administrator", why="notice given", at_ns=NOW_NS)
+    fresh.registry.apply(Registration(service_relations=[over]), registrar)
+    deliver_alerts(fresh, AlertSettings(smtp=mail.settings), NOW_NS)
+    assert sorted(mail.inbox.recipients) == [
+        "other-owner@linjiang.test", "owner@hengyuan.test", "planner@provincial.test",
+    ]  # fmt: skip
 
 
 def test_an_e_mail_says_what_where_why_and_where_to_look(fresh, mail):

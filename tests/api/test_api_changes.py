@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from datetime import date
 
 import pytest
 from api.conftest import Browser
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from hypothesis_profile import examples
 
+from steelyard.api.recording import OUTCOMES
 from steelyard.calibration.errors import TransitionRefused
 from steelyard.calibration.verification.roles import Role
 from steelyard.calibration.verification.work_orders import (
@@ -34,10 +34,18 @@ NEW_EVENT = {
         {"test_point": 800.0, "unit": "kPa", "as_found": 6.7, "as_left": 0.3, "expanded_uncertainty": 0.8},
         {"test_point": 1600.0, "unit": "%", "as_left": 0.02},
     ],
+    "work_order": "wo-pt-h-02-drift",
     "why": "early verification after drift",
 }
+OWN_EVENT = {
+    **{key: value for key, value in NEW_EVENT.items() if key != "work_order"},
+    "kind": "calibration",
+    "performed_by": "Hengyuan Chemical",
+}
+NEW_ORDER = {"instrument": "pt-h-02", "trigger": "request", "why": "a customer doubts its readings"}
 REQUEST_OF = {
-    "/api/v1/instruments/{instrument}/events": ("verifier", EVENTS, NEW_EVENT, 201),
+    "/api/v1/instruments/{instrument}/events": ("owner", EVENTS, OWN_EVENT, 201),
+    "/api/v1/work-orders": ("operator", "/api/v1/work-orders", NEW_ORDER, 201),
     "/api/v1/work-orders/{work_order}/transitions": ("planner", f"{DRIFT}/transitions", {"to": "approved"}, 200),
     "/api/v1/work-orders/{work_order}/acknowledge": ("owner", f"{DRIFT}/acknowledge", None, 200),
 }
@@ -59,7 +67,7 @@ def test_every_changing_route_of_the_interface_writes_exactly_one_audit_entry(st
         (entry,) = stage.records.audit.latest(1)
         key = next(k for k in stage.records.accounts.api_keys() if k.name == name)
         assert (entry.at_ns, entry.who, entry.role) == (NOW_NS, key.id, PEOPLE[name][1].value)
-        assert entry.object_id in path
+        assert entry.object_id in (path if body is not NEW_ORDER else answer.headers["location"])
 
 
 def test_every_form_of_the_console_writes_exactly_one_audit_entry(stage, browse):
@@ -68,6 +76,7 @@ def test_every_form_of_the_console_writes_exactly_one_audit_entry(stage, browse)
     assert forms == {
         "/sign-in", "/sign-out", "/demo/switch",
         "/work-orders/{work_order}/acknowledge", "/work-orders/{work_order}/transitions",
+        "/instruments/{instrument}/work-orders",
     }  # fmt: skip
     client, demo = browse(), browse(app)
 
@@ -81,6 +90,8 @@ def test_every_form_of_the_console_writes_exactly_one_audit_entry(stage, browse)
     csrf = client.csrf("/")
     once(lambda: client.post("/work-orders/wo-pt-h-02-drift/acknowledge", data={"csrf": csrf}))
     once(lambda: client.post("/work-orders/wo-pt-h-02-drift/transitions", data={"csrf": csrf, "to": "approved"}))
+    asked = {"csrf": csrf, "trigger": "complaint", "why": "it sticks"}
+    once(lambda: client.post("/instruments/pt-h-01/work-orders", data=asked))
     once(lambda: client.post("/sign-out", data={"csrf": csrf}))
     csrf = demo.csrf("/")
     choice = re.search(r'<option value="(demo-[^"]+supervisor)"', demo.page("/").text)[1]
@@ -121,7 +132,7 @@ def test_an_order_goes_the_whole_way_through_five_peoples_hands(stage, browse):
         [
             ("owner", "approved"), ("planner", "assigned"), ("planner", "accepted"), ("planner", "scheduled"),
             ("verifier", "received"), ("verifier", "in_progress"), ("verifier", "measured"), ("checker", "reviewed"),
-            ("approver", "passed"), ("approver", "certificate_issued"), ("planner", "closed"),
+            ("approver", "passed"), ("approver", "certificate_issued"),
         ]
     ):  # fmt: skip
         answer = browse(key=name).post(f"{DRIFT}/transitions", json={"to": to})
@@ -129,6 +140,11 @@ def test_an_order_goes_the_whole_way_through_five_peoples_hands(stage, browse):
         assert answer.json()["state"] == to
         assert len(answer.json()["audit"]) == number + 2
     assert answer.json()["assigned_to"] == "provincial"
+    recorded = browse(key="verifier").post(EVENTS, json=NEW_EVENT)
+    assert recorded.status_code == 201, recorded.text
+    ended = browse(key="planner").get(DRIFT).json()
+    assert (ended["state"], ended["allowed"]) == ("closed", [])
+    assert ended["audit"][-1]["why"] == f"ended by its event {recorded.json()['id']}"
     assert browse(key="planner").get("/api/v1/work-orders?state=open").json()["items"][0]["id"] != "wo-pt-h-02-drift"
 
 
@@ -178,51 +194,6 @@ def test_somebody_elses_change_in_between_is_a_conflict(stage, browse, monkeypat
     assert answer.json()["field"] == "revision"
 
 
-def test_an_event_is_recorded_as_given(stage, browse):
-    answer = browse(key="verifier").post(EVENTS, json=NEW_EVENT)
-    assert answer.status_code == 201
-    assert answer.json()["points"][0]["as_found"] == 6.7
-    assert answer.json()["points"][1]["expanded_uncertainty"] is None
-    listed = browse(key="owner").get(EVENTS).json()["items"]
-    assert listed[-1] == answer.json()
-    assert stage.records.verification.event(answer.json()["id"]).completed == TODAY
-
-
-@pytest.mark.parametrize(
-    ("name", "change", "status", "field"),
-    [
-        ("planner", {}, 403, "role"),
-        ("owner", {}, 403, "role"),
-        ("verifier", {"completed": date(2027, 1, 1).isoformat()}, 422, "completed"),
-        ("verifier", {"points": [{"test_point": 1, "unit": "V", "as_left": 0}]}, 422, "points.unit"),
-        ("verifier", {"points": [{"test_point": 1, "unit": "kPa"}]}, 422, "as_left"),
-        ("verifier", {"points": [{"test_point": 1, "unit": "kPa", "as_left": 0, "expanded_uncertainty": 0}]}, 422,
-         "points.0.expanded_uncertainty"),
-        ("verifier", {"performed_by": ""}, 422, "performed_by"),
-        ("verifier", {"performed_by": " "}, 422, "performed_by"),
-        ("verifier", {"performed_by": "two\nlines"}, 422, "performed_by"),
-        ("verifier", {"completed": 1795824000}, 422, "completed"),  # not seconds since 1970
-        ("verifier", {"completed": "1795824000"}, 422, "completed"),
-        ("verifier", {"points": [{"test_point": True, "unit": "kPa", "as_left": 0}]}, 422, "points.0.test_point"),
-        ("verifier", {"points": [{"test_point": "1", "unit": "kPa", "as_left": 0}]}, 422, "points.0.test_point"),
-        ("verifier", {"points": [{"test_point": 1, "unit": "", "as_left": 0}]}, 422, "points.0.unit"),
-        ("verifier", {"due_date": "2030-01-01"}, 422, "due_date"),
-        ("verifier", {"decision": "perhaps"}, 422, "decision"),
-    ],
-)  # fmt: skip
-def test_an_event_that_cannot_be_right_is_refused_with_the_field(stage, browse, name, change, status, field):
-    before = stage.records.audit.count()
-    answer = browse(key=name).post(EVENTS, json={**NEW_EVENT, **change})
-    assert answer.status_code == status, answer.text
-    assert answer.json()["field"] == field
-    assert stage.records.audit.count() == before
-    assert len(stage.records.verification.events("pt-h-02")) == 2
-
-
-def test_an_owner_records_calibrations_of_its_own(browse):
-    assert browse(key="owner").post(EVENTS, json={**NEW_EVENT, "kind": "calibration"}).status_code == 201
-
-
 class AnyHands(RuleBasedStateMachine):
     """Whatever keys do to an order, in any sequence: the table decides, and each change is one entry (L3)."""
 
@@ -234,6 +205,7 @@ class AnyHands(RuleBasedStateMachine):
         self.clients = {name: Browser(app, key=key) for name, key in self.stage.keys.items()}
         self.ids = {k.name: k.id for k in self.stage.records.accounts.api_keys()}
         self.audits = self.stage.records.audit.count()
+        self.decided = None
 
     @rule(
         name=st.sampled_from(sorted(PEOPLE)),
@@ -264,10 +236,13 @@ class AnyHands(RuleBasedStateMachine):
             ).order
         except TransitionRefused:
             expected = None
+        if to is OrderState.CLOSED and self.decided is not OrderState.NOT_TESTABLE:
+            expected = None  # what was decided ends with its event, which nobody records here
         if seen and expected is not None and to in allowed_targets(before, role):
             assert answer.status_code == 200, answer.text
             assert after == expected
             self.audits += 1
+            self.decided = to if to in OUTCOMES else self.decided
         else:
             assert answer.status_code in {403, 404, 409, 422}, answer.text
             assert after == before

@@ -1,8 +1,8 @@
 """S2: malformed input never gives a 5xx, and every answer is what the interface's description says (schemathesis).
 
 Every check of schemathesis runs, in every phase: what is sent is made from the description (coverage), drawn (fuzzing),
-and led from answer to request (stateful). Two checks have nothing to judge as long as the interface deletes nothing
-and gives what a POST creates no address of its own: `use_after_free` and `ensure_resource_availability`.
+and led from answer to request (stateful). One check has nothing to judge as long as the interface deletes nothing:
+`use_after_free`.
 """
 
 import json
@@ -32,7 +32,9 @@ KNOWN_TO_THE_STORES_ALONE = {
     ("GET /api/v1/instruments/{instrument}/readings", "start"): "lies before the end, which JSON Schema cannot compare",
     ("POST /api/v1/instruments/{instrument}/events", "completed"): "is today at the latest, by the legal date",
     ("POST /api/v1/instruments/{instrument}/events", "points.unit"): "is that of the instrument's permitted error",
-    ("POST /api/v1/work-orders/{work_order}/transitions", "assign_to"): "is an institute that is registered",
+    ("POST /api/v1/instruments/{instrument}/events", "limited_to"): "goes with the decision limited alone",
+    ("POST /api/v1/instruments/{instrument}/events", "items"): "are ids of instruments",
+    ("POST /api/v1/work-orders/{work_order}/transitions", "assign_to"): "is an institute that serves the owner",
     ("POST /api/v1/work-orders/{work_order}/transitions", "why"): "is needed for some steps, by the order's state",
 }
 """What no description can say of a value: the 422 of these fields alone is no fault in `positive_data_acceptance`."""

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 from api.stage import DAY, DEVICES, NOW_NS, NS, TODAY, assessment_of
-from api.test_api_changes import EVENTS, NEW_EVENT
+from api.test_api_changes import EVENTS, OWN_EVENT
 
 from steelyard.api.instants import to_datetime
 from steelyard.api.settings import parse_settings
@@ -65,7 +65,7 @@ def test_the_interface_and_the_alerts_take_the_offset_of_the_calibration():
 )
 def test_an_event_is_completed_on_a_legal_date_that_has_come(stage, browse, at_ns, completed, status):
     stage.clock.t = at_ns
-    answer = browse(key="verifier").post(EVENTS, json={**NEW_EVENT, "completed": completed})
+    answer = browse(key="owner").post(EVENTS, json={**OWN_EVENT, "completed": completed})
     assert answer.status_code == status
     if status == 422:
         assert answer.json()["field"] == "completed"

@@ -10,7 +10,7 @@ from steelyard.api.people import create_account, create_api_key
 from steelyard.api.settings import AlertSettings, SmtpSettings
 from steelyard.calibration.verification.roles import Role
 from steelyard.calibration.verification.work_orders import OrderState
-from steelyard.contracts.registry import Organization, OrganizationKind
+from steelyard.contracts.registry import Organization, OrganizationKind, ServiceRelation
 from steelyard.storage.records import Registrar, Registration
 
 ORDER = "wo-pt-h-02-drift"
@@ -20,9 +20,10 @@ REGISTRAR = Registrar(who="test", role="administrator", why="sold to Linjiang", 
 
 @pytest.fixture
 def rivals(stage):
-    """Another institute; a key for each of its roles, by role."""
+    """Another institute that serves the same enterprise; a key for each of its roles, by role."""
     rival = Organization(id="rival", name="Rival Institute", kind=OrganizationKind.INSTITUTE, region="cn-zj")
-    stage.records.registry.apply(Registration(organizations=[rival]), REGISTRAR)
+    serves = ServiceRelation(institute="rival", enterprise="hengyuan")
+    stage.records.registry.apply(Registration(organizations=[rival], service_relations=[serves]), REGISTRAR)
     for role in (Role.PLANNER, Role.RECEIVER, Role.VERIFIER, Role.CHECKER, Role.APPROVER):
         name = f"rival-{role.value}"
         stage.keys = stage.keys | {

@@ -1,10 +1,12 @@
 """The interface: the exact shapes that programs rely on."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from api.devices import DEVICES, NOW, TODAY
+from api.devices import DAY, DEVICES, NOW, NS, TODAY
 
+from steelyard.calibration.verification.status import InstrumentStatus
 from steelyard.storage.errors import StoreUnavailable
 
 
@@ -172,13 +174,37 @@ def test_instants_are_rfc_3339_in_utc(readers):
 
 def test_an_instrument_without_assessment_is_shown_without_figures(stage, browse, monkeypatch):
     monkeypatch.setattr(stage.records.verification, "latest_assessments", dict)
-    monkeypatch.setattr(stage.records.verification, "assessments", lambda instrument, from_ns=0: [])
+    monkeypatch.setattr(stage.records.verification, "latest_assessment", lambda instrument: None)
     client = browse(key="owner")
     item = client.get("/api/v1/instruments").json()["items"][0]
     assert item["status"] is None
     assert item["probability_out_of_tolerance"] is None
     assert item["reason"] == "It has not been assessed yet."
     assert client.get("/api/v1/instruments/pt-h-02/forecast").status_code == 404
+
+
+def test_an_assessment_made_while_the_clock_was_ten_years_ahead_gives_way_to_the_next(stage, browse):
+    """L19: what is shown is what was assessed last, not what bears the latest date."""
+    right = stage.records.verification.latest_assessments()["pt-h-02"]
+    ahead = replace(
+        right,
+        at_ns=right.at_ns + 3653 * DAY,
+        status=InstrumentStatus.OVERDUE,
+        reason="by the wrong clock",
+        estimate=None,
+    )
+    client = browse(key="owner")
+
+    def shown():
+        whole = client.get("/api/v1/instruments/pt-h-02").json()
+        (listed,) = [each for each in client.get("/api/v1/instruments").json()["items"] if each["id"] == "pt-h-02"]
+        assert listed == whole
+        return whole["status"]
+
+    stage.records.verification.save_assessments([ahead])
+    assert shown() == "overdue"
+    stage.records.verification.save_assessments([replace(right, at_ns=right.at_ns + 60 * NS)])
+    assert shown() == right.status.value
 
 
 def test_a_store_that_is_away_gives_503_with_a_remedy_and_no_address(stage, browse, monkeypatch):

@@ -2,13 +2,16 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from api.devices import DAY, NOW_NS, SERVED, TODAY
 from api.stage import DEVICES, ORGANIZATIONS, PEOPLE
 
 from steelyard.api.principals import Principal, in_region, visible
 from steelyard.calibration.verification.roles import Role
-from steelyard.contracts.registry import OrganizationKind
+from steelyard.contracts.registry import OrganizationKind, ServiceRelation
+from steelyard.storage.records import Registrar, Registration
 
 KINDS = {each.id: each.kind for each in ORGANIZATIONS}
 REGIONS = {each.id: each.region for each in ORGANIZATIONS}
@@ -35,7 +38,9 @@ def may_see(name: str, owner: str) -> bool:
     if role is Role.ADMINISTRATOR:
         return False
     if KINDS[organization] is OrganizationKind.INSTITUTE:
-        return KINDS[owner] is OrganizationKind.ENTERPRISE or owner == organization
+        return owner == organization or any(
+            each.institute == organization and each.enterprise == owner for each in SERVED
+        )
     if KINDS[organization] is OrganizationKind.SUPERVISOR:
         return in_region(REGIONS[owner], REGIONS[organization])
     return organization == owner
@@ -174,7 +179,43 @@ def test_an_institute_does_not_see_another_institutes_own_instruments():
     institute = next(o for o in ORGANIZATIONS if o.id == "provincial")
     other = replace(institute, id="municipal")
     principal = Principal(who="x", name="x", role=Role.PLANNER, organization=other)
-    assert set(visible(principal, [*ORGANIZATIONS, other])) == {"hengyuan", "linjiang", "taihu", "municipal"}
+    relations = [*SERVED, ServiceRelation(institute="municipal", enterprise="taihu")]
+    assert set(visible(principal, [*ORGANIZATIONS, other], relations, TODAY)) == {"taihu", "municipal"}
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "sees"),
+    [
+        (None, None, True),
+        (TODAY, None, True),
+        (TODAY + timedelta(days=1), None, False),
+        (None, TODAY + timedelta(days=1), True),
+        (None, TODAY, False),  # from its day on
+    ],
+)
+def test_an_institute_sees_whom_it_serves_today(stage, browse, since, until, sees):
+    relation = ServiceRelation(institute="provincial", enterprise="newcomer", since=since, until=until)
+    newcomer = replace(ORGANIZATIONS[0], id="newcomer")
+    held = replace(stage.records.registry.instrument("pt-h-01"), organization="newcomer")
+    stage.records.registry.apply(
+        Registration(organizations=[newcomer], service_relations=[relation], instruments=[held]),
+        Registrar(who="test", role="administrator", why="a contract", at_ns=NOW_NS),
+    )
+    planner = browse(key="planner")
+    assert planner.get("/api/v1/instruments/pt-h-01").status_code == (200 if sees else 404)
+    assert ("newcomer" in {each["id"] for each in planner.get("/api/v1/organizations").json()["items"]}) is sees
+
+
+def test_a_relation_ends_with_the_legal_day_while_a_process_runs(stage, browse):
+    relation = replace(SERVED[0], until=TODAY + timedelta(days=1))
+    registrar = Registrar(who="test", role="administrator", why="notice given", at_ns=NOW_NS)
+    stage.records.registry.apply(Registration(service_relations=[relation]), registrar)
+    planner = browse(key="planner")
+    assert planner.get("/api/v1/work-orders/wo-pt-h-02-drift").status_code == 200
+    stage.clock.t += DAY
+    assert planner.get("/api/v1/work-orders/wo-pt-h-02-drift").status_code == 404
+    answer = planner.post("/api/v1/work-orders/wo-pt-h-02-drift/transitions", json={"to": "approved"})
+    assert answer.status_code == 404
 
 
 @pytest.mark.parametrize("name", ["owner", "other-owner", "planner", "supervisor"])

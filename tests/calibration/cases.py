@@ -44,7 +44,7 @@ def event(
         completed=completed,
         decision=decision,
         performed_by="PIM",
-        certificate=f"PIM-{completed:%Y}-1",
+        certificate=f"PIM-{name or instrument}-{completed.isoformat()}",
         points=points,
     )
 

@@ -73,7 +73,7 @@ def test_a_due_sentence_names_date_period_certificate_and_law():
     one = case([event(date(2025, 12, 11))])
     text = reasons.due(one, dates_of(one), date(2026, 12, 11))
     assert text == (
-        "Verification of pt-1 falls due on 2026-12-11, in 20 days: 12 months after certificate PIM-2025-1 of "
+        "Verification of pt-1 falls due on 2026-12-11, in 20 days: 12 months after certificate PIM-pt-1-2025-12-11 of "
         "2025-12-11 (statutory period, JJG 882-2019), valid until 2026-12-10."
     )
     past = replace(one, today=date(2026, 12, 12), estimates=(estimate(),))

@@ -43,6 +43,7 @@ def test_the_class_on_the_page_is_one() -> None:
     ("table", "struct"),
     [
         ("[[organization]]", registry_file.OrganizationTable),
+        ("[[serves]]", registry_file.ServesTable),
         ("[[gateway]]", registry_file.GatewayTable),
         ("[[instrument]]", registry_file.InstrumentTable),
         ("[instrument.legal]", registry_file.LegalTable),

@@ -14,6 +14,8 @@ import pytest
 from waiting import PATIENCE_S
 
 from steelyard.cli.main import COMMANDS, main
+from steelyard.contracts.identifiers import InstrumentId
+from steelyard.storage.records import open_records
 
 
 def steelyard(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -191,6 +193,80 @@ def test_a_file_that_is_no_text_gives_one_message(words: list[str], tmp_path: Pa
     assert done.returncode == 2
     assert "not UTF-8 text" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+CERTIFIED = """
+[[organization]]
+id = "acme"
+name = "Acme"
+kind = "enterprise"
+region = "cn-zj"
+[[gateway]]
+id = "gw-1"
+organization = "acme"
+public_key = "ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+[[instrument]]
+id = "pt-1"
+gateway = "gw-1"
+name = "Boiler pressure"
+profile = "pressure_transmitter"
+serial = "123"
+location = "Boiler house"
+accuracy_class = "0.5"
+[[event]]
+id = "cert-1"
+instrument = "pt-1"
+kind = "calibration"
+completed = 2025-03-01
+decision = "passed"
+performed_by = "Institute"
+certificate = "C-1"
+"""
+
+
+def test_a_registry_file_that_says_of_no_institute_whom_it_serves_is_told_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, file = tmp_path / "server.toml", tmp_path / "registry.toml"
+    config.write_text(f"[stores]\nrecords = 'sqlite:///{tmp_path}/r.db'\n")
+    institute = "[[organization]]\nid = 'inst'\nname = 'Institute'\nkind = 'institute'\nregion = 'cn'\n"
+    enterprise = "[[organization]]\nid = 'acme'\nname = 'Acme'\nkind = 'enterprise'\nregion = 'cn'\n"
+    command = ["registry", "apply", str(file), "--config", str(config)]
+    file.write_text(institute + enterprise)
+    assert main(command) == 0
+    assert "no institute sees an enterprise's instruments" in capsys.readouterr().out
+    file.write_text(institute + "serves = ['acme']\n" + enterprise)
+    assert main(command) == 0
+    assert "serves" not in capsys.readouterr().out
+    file.write_text(institute + enterprise)
+    assert main(command) == 0
+    assert "1 known before stay" in capsys.readouterr().out
+    assert main([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "changed": 0, "new_events": 0, "serves_in_file": 0, "serves_known": 1,
+    }  # fmt: skip
+
+
+def test_a_certificate_number_that_is_on_record_is_refused_and_both_events_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """L16: the same certificate entered again with another date."""
+    config, file = tmp_path / "server.toml", tmp_path / "registry.toml"
+    config.write_text(f"[stores]\nrecords = 'sqlite:///{tmp_path}/r.db'\n")
+    command = ["registry", "apply", str(file), "--config", str(config)]
+    file.write_text(CERTIFIED)
+    assert main(command) == 0
+    assert "1 verification events added" in capsys.readouterr().out
+    file.write_text(CERTIFIED.replace("cert-1", "cert-2").replace("2025-03-01", "2025-09-01"))
+    assert main(command) == 2
+    told = capsys.readouterr().err
+    for word in ("cert-1", "cert-2", "C-1", "2025-03-01"):
+        assert word in told
+    with open_records(f"sqlite:///{tmp_path}/r.db") as records:
+        (event,) = records.verification.events(InstrumentId("pt-1"))
+        (entry,) = records.audit.entries_of("verification_event", "cert-1")
+    assert event.imported_from == "registry.toml"
+    assert "imported from registry.toml" in (entry.new or "")
 
 
 def test_a_certificate_of_a_day_that_has_not_come_is_refused(tmp_path: Path) -> None:

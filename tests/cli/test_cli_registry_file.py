@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import date
 
 import pytest
 
@@ -13,6 +14,7 @@ from steelyard.contracts.errors import ContractError, SettingsError
 from steelyard.contracts.identifiers import InstrumentKind
 from steelyard.contracts.profile import Profile, parse_profile
 from steelyard.contracts.profiles import builtin
+from steelyard.contracts.registry import ServiceRelation
 
 GOOD = """
 [[organization]]
@@ -20,6 +22,26 @@ id = "acme"
 name = "Acme"
 kind = "enterprise"
 region = "cn-zj"
+[[organization]]
+id = "inst"
+name = "Institute"
+kind = "institute"
+region = "cn-zj"
+serves = ["acme"]
+[[organization]]
+id = "other"
+name = "Other Institute"
+kind = "institute"
+region = "cn-zj"
+[[serves]]
+institute = "other"
+enterprise = "acme"
+since = 2025-01-01
+until = 2026-01-01
+[[serves]]
+institute = "other"
+enterprise = "acme"
+since = 2026-07-01
 [[gateway]]
 id = "gw-1"
 organization = "acme"
@@ -92,6 +114,12 @@ def test_a_registry_becomes_the_projects_own_types() -> None:
     assert limits_at(legal.mpe, 0.8).upper == pytest.approx(0.008)
     assert registration.reference_pairs[0].standard_uncertainty == pytest.approx(0.0004)
     assert file.events[0].points[0].as_found == 0.001
+    assert file.events[0].imported_from == "registry.toml"
+    assert registration.service_relations == [
+        ServiceRelation(institute="inst", enterprise="acme"),
+        ServiceRelation(institute="other", enterprise="acme", since=date(2025, 1, 1), until=date(2026, 1, 1)),
+        ServiceRelation(institute="other", enterprise="acme", since=date(2026, 7, 1)),
+    ]
 
 
 def profile_calling_itself(kind: str) -> Callable[[str], Profile]:
@@ -151,6 +179,12 @@ def test_the_limits_may_be_a_class_of_a_table() -> None:
         ("as_found = 0.001", "as_found = nan", ["cert-1", "as_found"]),
         ("completed = 2025-03-01", "completed = 2025-02-30", ["registry.toml", "TOML"]),
         ('id = "acme"', 'id = "Acme"', ["Acme", "lower-case"]),
+        ('serves = ["acme"]', 'serves = ["Acme"]', ["inst", "Acme", "lower-case"]),
+        ('serves = ["acme"]', 'server = ["acme"]', ["server", "did you mean 'serves'"]),
+        ('kind = "enterprise"', 'kind = "enterprise"\nserves = ["acme"]', ["acme", "serves", "an institute serves"]),
+        ('institute = "other"', 'institute = "inst"', ["inst serves acme", "from the beginning on", "2025-01-01"]),
+        ("since = 2026-07-01", "since = 2025-07-01", ["other serves acme", "2025-07-01", "until 2026-01-01"]),
+        ("until = 2026-01-01", "until = 2025-01-01", ["other", "2025-01-01", "after `since`"]),
         ("public_key = ", 'public_key = "x" #', ["gw-1", "public_key", "steelyard key"]),
     ],
 )
@@ -160,3 +194,38 @@ def test_a_registry_with_one_fault_is_refused_and_the_fault_is_named(old: str, n
         parse_registry(GOOD.replace(old, new, 1), "registry.toml", profile_of)
     for word in words:
         assert word in str(caught.value)
+
+
+AGAIN = """
+[[event]]
+id = "cert-2"
+instrument = "pg-1"
+kind = "calibration"
+completed = 2025-03-01
+decision = "passed"
+performed_by = "Institute"
+certificate = "C-1"
+"""
+
+
+def test_one_certificate_number_for_two_events_is_refused_and_both_are_named() -> None:
+    """L16."""
+    with pytest.raises(ContractError) as caught:
+        parse_registry(GOOD + AGAIN, "registry.toml", profile_of)
+    for word in ("registry.toml", "cert-1", "cert-2", "C-1", "items", "supersedes"):
+        assert word in str(caught.value)
+    other_body = AGAIN.replace('"Institute"', '"Another"')
+    assert len(parse_registry(GOOD + other_body, "registry.toml", profile_of).events) == 2
+    corrected = AGAIN.replace('"pg-1"', '"pt-1"') + 'supersedes = "cert-1"\n'
+    assert parse_registry(GOOD + corrected, "registry.toml", profile_of).events[1].supersedes == "cert-1"
+
+
+def test_one_certificate_for_many_instruments_names_them_all() -> None:
+    both = 'items = ["pt-1", "pg-1"]\n'
+    file = parse_registry(GOOD + AGAIN + both, "registry.toml", profile_of)
+    assert file.items == {"cert-2": ("pt-1", "pg-1")}
+    for wrong in ('items = ["pt-1"]\n', 'items = ["pt-1", "pg-1", "pg-1"]\n'):
+        with pytest.raises(ContractError, match="name every instrument once"):
+            parse_registry(GOOD + AGAIN + wrong, "registry.toml", profile_of)
+    with pytest.raises(ContractError, match="cert-1"):
+        parse_registry(GOOD + AGAIN.replace("2025-03-01", "2025-03-02") + both, "registry.toml", profile_of)

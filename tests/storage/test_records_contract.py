@@ -4,6 +4,7 @@ import json
 import threading
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 from sqlalchemy.dialects import sqlite
@@ -25,7 +26,9 @@ from steelyard.calibration.verification.status import InstrumentStatus
 from steelyard.calibration.verification.triggers import Trigger
 from steelyard.calibration.verification.work_orders import (
     TERMINAL,
+    OrderChange,
     OrderState,
+    WorkOrder,
     acknowledge,
     transition,
 )
@@ -89,6 +92,138 @@ def test_an_event_its_observations_and_its_audit_entry_are_stored_together_or_no
     assert records.verification.observations(PT) == [taken]
     assert records.audit.count() == before
     assert records.verification.record_sizes() == {PT: RecordSize(events=1, observations=1)}
+
+
+def certified(number: str, instrument: InstrumentId = PT, **changes: Any) -> VerificationEvent:
+    """An event with a certificate's number; `changes` are those that a test is about."""
+    return replace(event(number, date(2026, 3, 1), instrument), **{"certificate": "C-1", **changes})
+
+
+def test_a_number_that_another_event_of_the_body_has_is_refused_and_names_both(records: Records) -> None:
+    """L16: the same certificate for another instrument, or again with another date."""
+    records.verification.add_event(certified("e-1"), entry())
+    before = records.audit.count()
+    for other in (certified("e-2", EM), certified("e-2", completed=date(2026, 4, 1)), certified("e-2")):
+        with pytest.raises(RecordRefused) as refused:
+            records.verification.add_event(other, entry())
+        assert (refused.value.field, refused.value.value) == ("certificate", "C-1")
+        assert "e-2" in str(refused.value)
+        assert "event e-1 (pt-1, 2026-03-01)" in str(refused.value)
+    assert records.audit.count() == before
+    records.verification.add_event(certified("e-3", EM, performed_by="another body"), entry())
+    records.verification.add_event(certified("e-4", EM, certificate="C-2"), entry())
+    for number in ("e-5", "e-6"):  # without a number there is nothing to compare
+        records.verification.add_event(certified(number, certificate=None), entry())
+
+
+def test_a_corrected_certificate_may_keep_the_number_of_those_in_whose_place_it_stands(records: Records) -> None:
+    records.verification.add_event(certified("e-1"), entry())
+    records.verification.add_event(certified("e-2", supersedes="e-1"), entry())
+    records.verification.add_event(certified("e-3", supersedes="e-2"), entry())
+    with pytest.raises(RecordRefused, match="event e-1"):
+        records.verification.add_event(certified("e-4"), entry())
+    with pytest.raises(RecordRefused, match="event e-2"):
+        records.verification.add_event(certified("e-4", supersedes="e-1"), entry())
+
+
+@pytest.mark.parametrize(("superseded", "words"), [("nothing", "not on record"), ("e-em", "an event of em-1")])
+def test_what_is_superseded_is_an_event_of_the_same_instrument(records: Records, superseded: str, words: str) -> None:
+    records.verification.add_event(event("e-em", date(2026, 3, 1), EM), entry())
+    with pytest.raises(RecordRefused, match=words) as refused:
+        records.verification.add_event(certified("e-1", supersedes=superseded), entry())
+    assert (refused.value.field, refused.value.value) == ("supersedes", superseded)
+    assert records.verification.events(PT) == []
+
+
+def test_one_certificate_for_many_instruments_names_them_all(records: Records) -> None:
+    both = (PT, EM)
+    records.verification.add_event(certified("e-1"), entry(), items=both)
+    with pytest.raises(RecordRefused, match="event e-1"):
+        records.verification.add_event(certified("e-2", EM), entry())
+    with pytest.raises(RecordRefused, match="event e-1"):  # another day
+        records.verification.add_event(certified("e-2", EM, completed=date(2026, 3, 2)), entry(), items=both)
+    with pytest.raises(RecordRefused, match="event e-1"):  # the same instrument twice
+        records.verification.add_event(certified("e-2"), entry(), items=both)
+    for wrong in ((PT,), (EM, EM, PT)):
+        with pytest.raises(RecordRefused, match="name every instrument"):
+            records.verification.add_event(certified("e-2", EM), entry(), items=wrong)
+    records.verification.add_event(certified("e-2", EM), entry(), items=both)
+    assert [len(records.verification.events(name)) for name in both] == [1, 1]
+
+
+def test_of_many_who_enter_one_number_at_once_one_wins(records: Records) -> None:
+    start, outcomes = threading.Barrier(6), []
+
+    def enter(number: int) -> None:
+        start.wait()
+        try:
+            records.verification.add_event(certified(f"e-{number}"), entry())
+            outcomes.append("stored")
+        except RecordRefused:
+            outcomes.append("refused")
+
+    threads = [threading.Thread(target=enter, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(outcomes) == ["refused"] * 5 + ["stored"]
+
+
+def closing(held: WorkOrder) -> OrderChange:
+    return OrderChange(
+        order=replace(held, state=OrderState.CLOSED, revision=held.revision + 1), audit=entry("transition", held.id)
+    )
+
+
+def test_an_event_and_the_end_of_its_order_are_one(records: Records) -> None:
+    held = added(records, order())
+    taken = replace(observation(0), event="e-1", source=ObservationSource.CERTIFICATE, stage=ObservationStage.AS_FOUND)
+    before = records.audit.count()
+
+    records.verification.add_closing_event(certified("e-1", work_order="wo-1"), entry(), closing(held), [taken])
+
+    assert records.verification.events(PT) == [certified("e-1", work_order="wo-1")]
+    assert records.verification.observations(PT) == [taken]
+    assert records.orders.order("wo-1") == closing(held).order
+    assert records.audit.count() == before + 2
+
+
+def test_an_event_of_an_order_that_somebody_changed_meanwhile_leaves_no_trace(records: Records) -> None:
+    held = added(records, order())
+    seen = acknowledge(held, who="a-2", role=Role.OWNER, at_ns=T0 + 4)
+    records.orders.update_order(seen.order, seen.audit)
+    before = records.audit.count()
+
+    with pytest.raises(OrderChanged, match="revision 2"):
+        records.verification.add_closing_event(certified("e-1", work_order="wo-1"), entry(), closing(held))
+
+    assert records.verification.events(PT) == []
+    assert records.orders.order("wo-1") == seen.order
+    assert records.audit.count() == before
+
+
+def test_a_refused_event_leaves_its_order_open(records: Records) -> None:
+    records.verification.add_event(certified("e-1", EM), entry())
+    held = added(records, order())
+    before = records.audit.count()
+    for wrong in (
+        certified("e-2", work_order="wo-1"),  # the number is taken
+        certified("e-2", work_order="wo-2", certificate="C-2"),
+        certified("e-2", EM, work_order="wo-1", certificate="C-2"),
+    ):
+        with pytest.raises(RecordRefused):
+            records.verification.add_closing_event(wrong, entry(), closing(held))
+    with pytest.raises(RecordRefused):
+        records.verification.add_event(certified("e-2", certificate="C-2", work_order="nothing"), entry())
+    assert records.orders.order("wo-1") == held
+    assert records.audit.count() == before
+
+
+def test_where_an_event_was_taken_over_from_comes_back(records: Records) -> None:
+    records.verification.add_event(certified("e-1", imported_from="ledger.xlsx"), entry())
+    assert records.verification.events(PT) == [certified("e-1", imported_from="ledger.xlsx")]
 
 
 def test_observations_come_by_time_then_by_entry_and_each_once(records: Records) -> None:
@@ -176,8 +311,18 @@ def test_the_newest_assessment_of_each_instrument_is_found(records: Records) -> 
         PT: assessment(5, error=0.2),
         EM: assessment(1, EM, error=None),
     }
+    assert records.verification.latest_assessment(PT) == assessment(5, error=0.2)
+    assert records.verification.latest_assessment(InstrumentId("nothing")) is None
     assert records.verification.assessments(PT) == [assessment(3), assessment(5), assessment(5, error=0.2)]
     assert records.verification.assessments(PT, T0 + 4) == [assessment(5), assessment(5, error=0.2)]
+
+
+def test_the_newest_assessment_is_the_one_stored_last_whatever_its_time(records: Records) -> None:
+    """L19: a clock that was years ahead for one run heals with the next."""
+    records.verification.save_assessments([assessment(10**18), assessment(1, EM, error=None)])
+    records.verification.save_assessments([assessment(7, error=0.3)])
+    assert records.verification.latest_assessments()[PT] == assessment(7, error=0.3)
+    assert records.verification.latest_assessment(PT) == assessment(7, error=0.3)
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])

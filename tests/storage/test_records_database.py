@@ -13,11 +13,22 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, make_url, text
 
 from steelyard.contracts.errors import SettingsError
+from steelyard.contracts.identifiers import InstrumentId
 from steelyard.storage.errors import StoreForeign, StoreUnavailable
 from steelyard.storage.records import Records, Registration, open_records, schema, upgrade
 from steelyard.storage.records.database import Database
 from steelyard.storage.records.migration import _config, head_revision
 from steelyard.storage.records.schema import ENDED, OPEN_ORDER, metadata
+
+
+def migrate_to(url: str, revision: str) -> None:
+    """Make the tables as an older version had them."""
+    config = _config()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
 
 
 def test_the_migrations_make_exactly_the_tables_that_the_code_uses(records_url: str) -> None:
@@ -66,6 +77,54 @@ def test_a_weighing_instrument_of_before_becomes_a_digital_indicating_scale(
     assert sorted(found) == ["digital_indicating_scale", "electricity_meter"]
 
 
+def test_nobody_is_blinded_by_the_step_that_says_who_serves_whom(tmp_path: Path) -> None:
+    """Before it every institute saw every enterprise: each goes on seeing those that there were."""
+    url = f"sqlite:///{tmp_path / 'records.db'}"
+    engine = create_engine(url)
+    migrate_to(url, "r0002")
+    with engine.begin() as connection:
+        for name, kind in (("a", "enterprise"), ("b", "enterprise"), ("i", "institute"), ("s", "supervisor")):
+            row = {"id": name, "kind": kind}
+            connection.execute(text("INSERT INTO organization VALUES (:id, :id, :kind, 'cn')"), row)
+    engine.dispose()
+    upgrade(url)
+    with open_records(url) as records:
+        assert [(each.institute, each.enterprise) for each in records.registry.service_relations()] == [
+            ("i", "a"),
+            ("i", "b"),
+        ]
+        assert all(each.since is None and each.until is None for each in records.registry.service_relations())
+
+
+def test_certificates_entered_twice_before_the_rule_do_not_stop_the_step(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'records.db'}"
+    migrate_to(url, "r0002")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        for statement in (
+            "INSERT INTO organization VALUES ('a', 'a', 'enterprise', 'cn')",
+            "INSERT INTO gateway VALUES ('g', 'a', 'ed25519:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=')",
+            "INSERT INTO instrument VALUES ('i', 'a', 'g', 'n', 'pressure_gauge', 'p', 's', 'l', '1')",
+        ):
+            connection.execute(text(statement))
+        for name in ("e-1", "e-2"):
+            connection.execute(
+                text(
+                    "INSERT INTO verification_event (id, instrument, kind, completed, decision, performed_by,"
+                    " certificate, points) VALUES (:id, 'i', 'calibration', '2026-03-01', 'none', 'b', 'C-1', '[]')"
+                ),
+                {"id": name},
+            )
+    engine.dispose()
+    upgrade(url)
+    with open_records(url) as records:
+        held = records.verification.events(InstrumentId("i"))
+    assert [(each.id, each.work_order, each.imported_from) for each in held] == [
+        ("e-1", None, None),
+        ("e-2", None, None),
+    ]
+
+
 def test_tables_that_are_not_there_are_an_error_with_a_remedy(records_url: str) -> None:
     with pytest.raises(StoreUnavailable, match="migrate it first"):
         open_records(records_url)
@@ -101,6 +160,19 @@ def test_sqlite_is_safe_and_says_so(tmp_path: Path) -> None:
             for name in ("journal_mode", "synchronous", "foreign_keys")
         ]
     assert found == ["wal", 2, 1]
+
+
+def test_the_assessment_stored_last_is_found_without_reading_all(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'records.db'}"
+    upgrade(url)
+    with open_records(url) as records, records._database.read() as connection:
+        plan = connection.exec_driver_sql(
+            "EXPLAIN QUERY PLAN SELECT a.* FROM assessment a JOIN instrument i ON a.number ="
+            " (SELECT max(number) FROM assessment WHERE instrument = i.id)"
+        )
+        steps = [row[3] for row in plan]
+    assert not any("SCAN a" in step for step in steps), steps
+    assert any("ix_assessment_last" in step for step in steps), steps
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The registry: applied in one transaction, each change with its audit entry."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -15,7 +16,7 @@ from steelyard.calibration.verification.triggers import Trigger
 from steelyard.calibration.verification.work_orders import OrderState
 from steelyard.contracts.identifiers import ChannelId, GatewayId, InstrumentId, OrganizationId
 from steelyard.contracts.keys import SigningKey
-from steelyard.contracts.registry import Channel, Instrument
+from steelyard.contracts.registry import Channel, Instrument, ServiceRelation
 from steelyard.storage.errors import RecordRefused
 from steelyard.storage.records import Records, Registrar, Registration
 
@@ -158,3 +159,87 @@ def test_a_resolution_keeps_every_bit(records: Records, registration: Registrati
     fine: Channel = replace(registration.channels[0], resolution=1 / 3)
     records.registry.apply(Registration(channels=[fine]), REGISTRAR)
     assert records.registry.channels_of(PT)[0].resolution == 1 / 3
+
+
+SERVES = ServiceRelation(institute=OrganizationId("provincial"), enterprise=OrganizationId("hengyuan"))
+
+
+def test_who_serves_whom_is_kept_with_its_days(records: Records) -> None:
+    ended = replace(SERVES, until=date(2026, 1, 1))
+    again = replace(SERVES, since=date(2026, 7, 1), until=date(2027, 1, 1))
+    assert records.registry.service_relations() == []
+    assert records.registry.apply(Registration(service_relations=[again, ended]), REGISTRAR) == 2
+    assert records.registry.service_relations() == [ended, again]
+    assert records.registry.apply(Registration(service_relations=[ended, again]), REGISTRAR) == 0
+    (entry,) = records.audit.latest(1)
+    assert (entry.action, entry.object_kind, entry.object_id) == ("register", "service_relation", "provincial/hengyuan")
+    assert entry.new == "from the beginning until 2026-01-01"
+
+
+def test_the_end_of_a_relation_is_a_correction_with_old_and_new(records: Records) -> None:
+    since = replace(SERVES, since=date(2025, 3, 1))
+    records.registry.apply(Registration(service_relations=[since]), REGISTRAR)
+    ended = replace(since, until=date(2026, 11, 21))
+    assert records.registry.apply(Registration(service_relations=[ended]), REGISTRAR) == 1
+    assert records.registry.service_relations() == [ended]
+    (entry,) = records.audit.latest(1)
+    assert (entry.action, entry.old, entry.new) == (
+        "correct",
+        "from 2025-03-01 on",
+        "from 2025-03-01 until 2026-11-21",
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (replace(SERVES, since=date(2026, 6, 30)), ["from 2026-06-30 on", "from 2025-03-01 until 2026-07-01"]),
+        (SERVES, ["from the beginning on", "from 2025-03-01 until 2026-07-01"]),
+        (replace(SERVES, since=date(2027, 1, 1), until=date(2027, 1, 1)), ["2027-01-01", "ends before it begins"]),
+        (replace(SERVES, enterprise=OrganizationId("none")), ["none is not registered"]),
+        (replace(SERVES, enterprise=OrganizationId("provincial")), ["provincial is registered as institute"]),
+        (replace(SERVES, institute=OrganizationId("hengyuan")), ["hengyuan is registered as enterprise"]),
+    ],
+)
+def test_a_relation_that_cannot_be_is_refused_with_both_dates(
+    records: Records, registration: Registration, wrong: ServiceRelation, words: list[str]
+) -> None:
+    held = replace(SERVES, since=date(2025, 3, 1), until=date(2026, 7, 1))
+    records.registry.apply(Registration(service_relations=[held]), REGISTRAR)
+    before = records.audit.count()
+    new = replace(registration.organizations[0], id=OrganizationId("new"))
+    with pytest.raises(RecordRefused) as refused:
+        records.registry.apply(Registration(organizations=[new], service_relations=[wrong]), REGISTRAR)
+    for word in words:
+        assert word in str(refused.value)
+    assert records.registry.service_relations() == [held]
+    assert records.registry.organization(OrganizationId("new")) is None
+    assert records.audit.count() == before
+
+
+def test_one_relation_may_end_on_the_day_on_which_the_next_begins(records: Records) -> None:
+    day = date(2026, 7, 1)
+    both = [replace(SERVES, until=day), replace(SERVES, since=day)]
+    records.registry.apply(Registration(service_relations=both), REGISTRAR)
+    assert [[each.holds(on) for each in both] for on in (date(2026, 6, 30), day)] == [[True, False], [False, True]]
+
+
+def test_of_two_who_register_overlapping_relations_at_once_one_is_refused(records: Records) -> None:
+    start, outcomes = threading.Barrier(4), []
+
+    def register(month: int) -> None:
+        start.wait()
+        try:
+            relation = replace(SERVES, since=date(2026, month, 1))
+            records.registry.apply(Registration(service_relations=[relation]), REGISTRAR)
+            outcomes.append("registered")
+        except RecordRefused:
+            outcomes.append("refused")
+
+    threads = [threading.Thread(target=register, args=(month,)) for month in range(1, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(outcomes) == ["refused"] * 3 + ["registered"]

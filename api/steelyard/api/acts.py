@@ -1,36 +1,38 @@
-"""What people and programs change: work orders and verification events. Each act leaves exactly one audit entry.
+"""What people and programs do with work orders. Each act leaves exactly one audit entry.
 
 Who may do what to a work order is calibration's table; nothing here goes around it.
 """
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Sequence
 from datetime import date
 
 from steelyard.api.desk import Desk
-from steelyard.api.errors import Forbidden, Invalid
-from steelyard.api.principals import Principal, require_writer
-from steelyard.calibration.verification.audit import AuditEntry
-from steelyard.calibration.verification.certificates import require_plausible_date
-from steelyard.calibration.verification.events import Decision, EventKind, EventPoint, VerificationEvent
-from steelyard.calibration.verification.roles import Role
+from steelyard.api.errors import Conflict, Forbidden, Invalid
+from steelyard.api.principals import Principal, require_role, require_writer, served
+from steelyard.api.recording import may_close
+from steelyard.calibration.verification.triggers import Trigger
 from steelyard.calibration.verification.work_orders import (
     ACKNOWLEDGING_ROLES,
+    Evidence,
     OrderState,
     WorkOrder,
     acknowledge,
     allowed_targets,
+    raise_order,
     transition,
 )
 from steelyard.contracts.errors import IdentifierError
-from steelyard.contracts.identifiers import OrganizationId, parse_organization_id
+from steelyard.contracts.identifiers import InstrumentId, OrganizationId, parse_organization_id
 from steelyard.contracts.registry import OrganizationKind
 
-INSTITUTE_EVENT_ROLES = frozenset({Role.VERIFIER, Role.APPROVER})
-OWNER_EVENT_KINDS = frozenset({EventKind.CALIBRATION, EventKind.INTERMEDIATE_CHECK})
-"""What an enterprise may record of its own: verifications are decided by authorized bodies alone."""
+PEOPLES_TRIGGERS = frozenset({Trigger.REQUEST, Trigger.REPAIR, Trigger.COMPLAINT})
+"""Why people raise orders; the calibration service raises the others."""
+
+
+def may_raise(principal: Principal) -> bool:
+    """Return whether the principal may raise orders for instruments that it sees."""
+    return principal.role in ACKNOWLEDGING_ROLES
 
 
 def may_acknowledge(principal: Principal, order: WorkOrder) -> bool:
@@ -38,11 +40,14 @@ def may_acknowledge(principal: Principal, order: WorkOrder) -> bool:
     return order.open and order.acknowledged_by is None and principal.role in ACKNOWLEDGING_ROLES
 
 
-def allowed(principal: Principal, order: WorkOrder) -> tuple[OrderState, ...]:
+def allowed(desk: Desk, principal: Principal, order: WorkOrder) -> tuple[OrderState, ...]:
     """Return the states to which the principal may move this order now."""
     if principal.organization.kind is OrganizationKind.SUPERVISOR or _another_institutes(principal, order):
         return ()
-    return allowed_targets(order, principal.role)
+    targets = allowed_targets(order, principal.role)
+    if OrderState.CLOSED in targets and not may_close(desk, order):
+        return tuple(target for target in targets if target is not OrderState.CLOSED)
+    return targets
 
 
 def move_order(
@@ -61,7 +66,8 @@ def move_order(
     Raises:
         Missing: no such order in sight.
         Forbidden: a supervisor asks, or an institute that the order is not assigned to.
-        Invalid: `assign_to` is no institute.
+        Invalid: `assign_to` is no institute, or does not serve the owner.
+        Conflict: it would be closed although what was decided is not on record as an event.
         TransitionRefused, OrderChanged: the table or somebody else's change stands against it.
     """
     require_writer(principal)
@@ -73,10 +79,17 @@ def move_order(
             value=order.assigned_to,
             remedy="Ask that institute: it measures and decides, or declines.",
         )
-    institute = _institute(desk, principal, assign_to) if to is OrderState.ASSIGNED or assign_to else None
+    institute = _institute(desk, principal, order, assign_to) if to is OrderState.ASSIGNED or assign_to else None
     change = transition(
         order, to=to, who=principal.who, role=principal.role, why=why, at_ns=desk.clock.now_ns(), assign_to=institute
     )
+    if to is OrderState.CLOSED and not may_close(desk, order):
+        raise Conflict(
+            "What was decided is not on record as an event.",
+            field="to",
+            value=to.value,
+            remedy="Record the event of this order; that closes it.",
+        )
     desk.records.orders.update_order(change.order, change.audit)
     return change.order
 
@@ -96,72 +109,63 @@ def acknowledge_order(desk: Desk, principal: Principal, name: str) -> WorkOrder:
     return change.order
 
 
-def record_event(
-    desk: Desk,
-    principal: Principal,
-    name: str,
-    *,
-    kind: EventKind,
-    completed: date,
-    decision: Decision,
-    performed_by: str,
-    certificate: str | None,
-    points: Sequence[EventPoint],
-    why: str,
-) -> VerificationEvent:
-    """Record a completed verification, calibration or check.
+def raise_request(desk: Desk, principal: Principal, name: str, *, trigger: Trigger, why: str) -> WorkOrder:
+    """Raise a work order that people ask for: a request, a repair, a complaint.
+
+    Args:
+        desk: the stores.
+        principal: who asks: somebody of the owner, or of an institute that serves it.
+        name: the instrument's id.
+        trigger: one of PEOPLES_TRIGGERS; the others are the calibration service's.
+        why: what is the matter; the order's reason.
 
     Raises:
         Missing: no such instrument in sight.
         Forbidden: not for this role.
-        Invalid: the date lies in the future by the legal date, or a point's unit is not the instrument's.
+        Invalid: nothing is said, or the trigger is the service's.
+        OrderExists: an order of this trigger is open for the instrument.
     """
-    require_writer(principal)
+    require_role(principal, ACKNOWLEDGING_ROLES)
     instrument = desk.instrument(principal, name).instrument
-    _may_record(principal, kind)
-    now_ns = desk.clock.now_ns()
-    require_plausible_date(completed)
-    if completed > desk.today():
+    if trigger not in PEOPLES_TRIGGERS:
         raise Invalid(
-            "An event is recorded when it is completed.",
-            field="completed",
-            value=completed.isoformat(),
-            remedy="Give the day on which it was completed, today at the latest.",
+            "Orders of this kind are raised by the calibration service.",
+            field="trigger",
+            value=trigger.value,
+            remedy=f"Use one of: {', '.join(sorted(each.value for each in PEOPLES_TRIGGERS))}.",
         )
+    if not why.strip():
+        raise Invalid("An order says why it was raised.", field="why", value=why, remedy="Say what is the matter.")
+    now_ns, today = desk.clock.now_ns(), desk.today()
     legal = desk.records.registry.legal_status(instrument.id)
-    for point in points:
-        if legal is not None and point.unit not in legal.mpe.error_units:
-            raise Invalid(
-                f"The permitted error of this instrument is given in {legal.mpe.limit_unit}.",
-                field="points.unit",
-                value=point.unit,
-                remedy=f"Give the errors in {legal.mpe.error_units_text}.",
-            )
-    event = VerificationEvent(
-        id=f"event-{secrets.token_hex(8)}",
+    cause = f"{trigger.value}:{today.isoformat()}"
+    order = WorkOrder(
+        id=_free_id(desk, instrument.id, trigger, today),
         instrument=instrument.id,
-        kind=kind,
-        completed=completed,
-        decision=decision,
-        performed_by=performed_by,
-        certificate=certificate,
-        points=tuple(points),
+        organization=instrument.organization,
+        trigger=trigger,
+        cause=cause,
+        state=OrderState.PROPOSED,
+        due_date=None,
+        reason=why.strip(),
+        mandatory=legal is not None and legal.mandatory,
+        raised_ns=now_ns,
+        updated_ns=now_ns,
+        evidence=(Evidence(trigger=trigger, at_ns=now_ns, sentence=why.strip(), cause=cause),),
     )
-    desk.records.verification.add_event(
-        event,
-        AuditEntry(
-            at_ns=now_ns,
-            who=principal.who,
-            role=principal.role.value,
-            action="record_event",
-            object_kind="instrument",
-            object_id=instrument.id,
-            old=None,
-            new=f"{event.id} {kind.value} {completed.isoformat()} {decision.value}",
-            why=why,
-        ),
-    )
-    return event
+    change = raise_order(order, who=principal.who, role=principal.role)
+    desk.records.orders.add_order(change.order, change.audit)
+    return change.order
+
+
+def _free_id(desk: Desk, instrument: InstrumentId, trigger: Trigger, today: date) -> str:
+    """An id like those that the calibration service gives."""
+    name = f"wo-{today:%Y%m%d}-{instrument}-{trigger.value}"
+    taken = {order.id for order in desk.records.orders.orders_of(instrument)}
+    count = 1
+    while (order_id := name if count == 1 else f"{name}-{count}") in taken:
+        count += 1
+    return order_id
 
 
 def _another_institutes(principal: Principal, order: WorkOrder) -> bool:
@@ -171,24 +175,12 @@ def _another_institutes(principal: Principal, order: WorkOrder) -> bool:
     return principal.institute and principal.organization.id != order.assigned_to
 
 
-def _may_record(principal: Principal, kind: EventKind) -> None:
-    if principal.institute and principal.role in INSTITUTE_EVENT_ROLES:
-        return
-    if principal.role is Role.OWNER and kind in OWNER_EVENT_KINDS:
-        return
-    raise Forbidden(
-        f"The role {principal.role.value} may not record an event of kind {kind.value}.",
-        field="role",
-        value=principal.role.value,
-        remedy="Ask a verifier or an approver of the institute; an owner records calibrations and intermediate checks.",
-    )
-
-
-def _institute(desk: Desk, principal: Principal, name: str | None) -> OrganizationId:
+def _institute(desk: Desk, principal: Principal, order: WorkOrder, name: str | None) -> OrganizationId:
     if name is None and principal.institute:
-        return principal.organization.id
+        return principal.organization.id  # which serves the owner, or it would not see the order
+    registry = desk.records.registry
     try:
-        organization = desk.records.registry.organization(parse_organization_id(name or "", "assign_to"))
+        organization = registry.organization(parse_organization_id(name or "", "assign_to"))
     except IdentifierError:
         organization = None
     if organization is None or organization.kind is not OrganizationKind.INSTITUTE:
@@ -197,5 +189,13 @@ def _institute(desk: Desk, principal: Principal, name: str | None) -> Organizati
             field="assign_to",
             value=name,
             remedy="Give the id of a registered institute.",
+        )
+    clients = served(organization.id, registry.service_relations(), desk.today()) | {organization.id}
+    if order.organization not in clients:
+        raise Invalid(
+            f"The institute {organization.id} does not serve {order.organization} today.",
+            field="assign_to",
+            value=name,
+            remedy="Give the id of an institute that serves the instrument's owner.",
         )
     return organization.id

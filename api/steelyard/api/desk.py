@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import date
 
 from steelyard.api.errors import Forbidden, Missing
-from steelyard.api.instants import DAY_NS
 from steelyard.api.principals import Principal, visible
 from steelyard.api.wording import GROUP_OF
 from steelyard.calibration.completeness import StillMissing, still_missing
@@ -82,10 +81,11 @@ class Desk:
 
     def sight(self, principal: Principal) -> dict[OrganizationId, Organization]:
         """Return the organizations whose things the principal may see."""
-        return visible(principal, self.records.registry.organizations())
+        registry = self.records.registry
+        return visible(principal, registry.organizations(), registry.service_relations(), self.today())
 
     def fleet(self, principal: Principal) -> list[FleetItem]:
-        """Return all instruments that the principal may see, the gravest first, then by date. Four queries."""
+        """Return all instruments that the principal may see, the gravest first, then by date. Five queries."""
         sight = self.sight(principal)
         assessments = self.records.verification.latest_assessments()
         orders: dict[InstrumentId, list[WorkOrder]] = defaultdict(list)
@@ -110,17 +110,9 @@ class Desk:
             Missing: there is none of this name that the principal may see.
         """
         sight = self.sight(principal)
-        try:
-            instrument = self.records.registry.instrument(parse_instrument_id(name))
-        except IdentifierError:
-            instrument = None
+        instrument = self._instrument(name)
         if instrument is None or instrument.organization not in sight:
-            raise Missing(
-                "There is no instrument of this name that you may see.",
-                field="instrument",
-                value=name,
-                remedy="Check the name; the list of your instruments shows them all.",
-            )
+            raise _no_instrument(name)
         orders = self.records.orders.orders_of(instrument.id)
         return FleetItem(
             instrument=instrument,
@@ -129,14 +121,26 @@ class Desk:
             orders=tuple(order for order in orders if order.open),
         )
 
+    def any_instrument(self, name: str) -> Instrument:
+        """Return what is registered of an instrument, whoever sees it: for the administrator's imports.
+
+        Raises:
+            Missing: there is none of this name.
+        """
+        instrument = self._instrument(name)
+        if instrument is None:
+            raise _no_instrument(name)
+        return instrument
+
+    def _instrument(self, name: str) -> Instrument | None:
+        try:
+            return self.records.registry.instrument(parse_instrument_id(name))
+        except IdentifierError:
+            return None
+
     def newest_assessment(self, instrument: InstrumentId) -> Assessment | None:
-        """Return an instrument's newest assessment; looks back two days, two months, then all the way."""
-        now_ns = self.clock.now_ns()
-        for from_ns in (now_ns - 2 * DAY_NS, now_ns - 60 * DAY_NS, 0):
-            found = self.records.verification.assessments(instrument, from_ns)
-            if found:
-                return found[-1]
-        return None
+        """Return an instrument's newest assessment: the one stored last, whatever the clock said then."""
+        return self.records.verification.latest_assessment(instrument)
 
     def orders(self, principal: Principal) -> list[WorkOrder]:
         """Return the orders for instruments that the principal may see: open ones first, then by date, newest first."""
@@ -205,6 +209,15 @@ class Desk:
             )
         size = self.ledger.quarantine_size()
         return self.ledger.quarantined(max(0, size - MAX_REFUSED), MAX_REFUSED)[::-1]
+
+
+def _no_instrument(name: str) -> Missing:
+    return Missing(
+        "There is no instrument of this name that you may see.",
+        field="instrument",
+        value=name,
+        remedy="Check the name; the list of your instruments shows them all.",
+    )
 
 
 def _urgency(item: FleetItem) -> tuple[int, bool, int, str]:

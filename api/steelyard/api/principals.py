@@ -1,19 +1,20 @@
 """Who asks, and what they may see.
 
-An enterprise sees its own; an institute sees the enterprises that it serves (for now: all) and itself; a supervisor
-sees the organizations of its region and below, and changes nothing. The platform's administrator has no part in
-results and sees none. What may not be seen does not exist: a foreign object is answered like one that is not there.
+An enterprise sees its own; an institute sees the enterprises that it serves today and itself; a supervisor sees the
+organizations of its region and below, and changes nothing. The platform's administrator has no part in results and
+sees none. What may not be seen does not exist: a foreign object is answered like one that is not there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 
 from steelyard.api.errors import Forbidden
 from steelyard.calibration.verification.roles import ENTERPRISE_ROLES, INSTITUTE_ROLES, Role
 from steelyard.contracts.identifiers import OrganizationId
-from steelyard.contracts.registry import Organization, OrganizationKind
+from steelyard.contracts.registry import Organization, OrganizationKind, ServiceRelation
 
 ROLES_BY_KIND: dict[OrganizationKind, frozenset[Role]] = {
     OrganizationKind.ENTERPRISE: ENTERPRISE_ROLES,
@@ -48,13 +49,31 @@ def in_region(region: str, of: str) -> bool:
     return region == of or region.startswith(f"{of}-")
 
 
-def visible(principal: Principal, organizations: Iterable[Organization]) -> dict[OrganizationId, Organization]:
-    """Return the organizations whose instruments, orders, gateways and alerts the principal may see."""
+def served(institute: OrganizationId, relations: Iterable[ServiceRelation], today: date) -> frozenset[OrganizationId]:
+    """Return the enterprises that an institute serves on this legal date."""
+    return frozenset(each.enterprise for each in relations if each.institute == institute and each.holds(today))
+
+
+def visible(
+    principal: Principal,
+    organizations: Iterable[Organization],
+    relations: Iterable[ServiceRelation],
+    today: date,
+) -> dict[OrganizationId, Organization]:
+    """Return the organizations whose instruments, orders, gateways and alerts the principal may see.
+
+    Args:
+        principal: who asks.
+        organizations: all of them.
+        relations: who serves whom, ended relations and those to come too.
+        today: the legal date.
+    """
     own = principal.organization
     if own.kind is OrganizationKind.INSTITUTE:
         if principal.role is Role.ADMINISTRATOR:
             return {}
-        seen = [each for each in organizations if each.kind is OrganizationKind.ENTERPRISE or each.id == own.id]
+        clients = served(own.id, relations, today)
+        seen = [each for each in organizations if each.id in clients or each.id == own.id]
     elif own.kind is OrganizationKind.SUPERVISOR:
         seen = [each for each in organizations if in_region(each.region, own.region)]
     else:

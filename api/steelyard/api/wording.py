@@ -198,7 +198,7 @@ STATES: dict[OrderState, tuple[str, str]] = {
     OrderState.FAILED: ("Failed", "It does not conform; a result notice is being prepared."),
     OrderState.LIMITED: ("Passed with limits", "It conforms for a lower class or part of its range."),
     OrderState.NOT_TESTABLE: ("Not testable", "It could not be tested."),
-    OrderState.CERTIFICATE_ISSUED: ("Certificate issued", "The paper is done; the order can be closed."),
+    OrderState.CERTIFICATE_ISSUED: ("Certificate issued", "The paper is done; the record of the event ends the order."),
     OrderState.CLOSED: ("Closed", "Done."),
     OrderState.CANCELLED: ("Cancelled", "It was called off."),
     OrderState.WITHDRAWN: ("Withdrawn", "Its reason no longer holds."),

@@ -1,13 +1,15 @@
 """registry.toml: who is there, which instruments they have, under which law, and what is known from past certificates.
 
-    [[organization]]  id, name, kind, region
+    [[organization]]  id, name, kind, region, serves
+    [[serves]]        institute, enterprise, since, until
     [[gateway]]       id, organization, public_key
     [[instrument]]    id, gateway, name, profile, serial, location, accuracy_class
     [instrument.legal]       regime, channel, period_months, service_date, catalogue, confidence, range_low, range_high
     [instrument.legal.mpe]   unit, source, in_use_factor, rule = { type = "relative", percent = 1.0 }
                              or table, class, unit and the table's parameters
     [[pair]]          instrument, channel, reference_instrument, reference_channel, expanded_uncertainty, …
-    [[event]]         id, instrument, kind, completed, decision, performed_by, certificate
+    [[event]]         id, instrument, kind, completed, decision, performed_by, certificate, limited_to, supersedes,
+                      items
     [[event.point]]   test_point, unit, as_found, as_left, expanded_uncertainty, coverage_factor
 
 An instrument's kind and channels come from its profile. The file's text in, frozen types out: nothing is stored here.
@@ -15,7 +17,7 @@ An instrument's kind and channels come from its profile. The file's text in, fro
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -42,7 +44,14 @@ from steelyard.contracts.identifiers import (
 )
 from steelyard.contracts.keys import PublicKey
 from steelyard.contracts.profile import Profile
-from steelyard.contracts.registry import Channel, Gateway, Instrument, Organization, OrganizationKind
+from steelyard.contracts.registry import (
+    Channel,
+    Gateway,
+    Instrument,
+    Organization,
+    OrganizationKind,
+    ServiceRelation,
+)
 from steelyard.contracts.toml import convert, parse_toml
 from steelyard.storage.records.registry import Registration
 
@@ -52,12 +61,22 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class OrganizationTable(_Table, frozen=True):
-    """``[[organization]]``."""
+    """``[[organization]]``; `serves` names the enterprises that an institute serves, from the beginning without end."""
 
     id: str
     name: str
     kind: OrganizationKind
     region: str
+    serves: tuple[str, ...] = ()
+
+
+class ServesTable(_Table, frozen=True):
+    """``[[serves]]``: `since` is the first legal date, `until` the first one without it."""
+
+    institute: str
+    enterprise: str
+    since: date | None = None
+    until: date | None = None
 
 
 class GatewayTable(_Table, frozen=True):
@@ -120,7 +139,7 @@ class PointTable(_Table, frozen=True):
 
 
 class EventTable(_Table, frozen=True, rename={"points": "point"}):
-    """``[[event]]``: a past certificate."""
+    """``[[event]]``: a past certificate; `items` names all instruments of one certificate for many."""
 
     id: str
     instrument: str
@@ -129,6 +148,9 @@ class EventTable(_Table, frozen=True, rename={"points": "point"}):
     decision: Decision
     performed_by: str
     certificate: str | None = None
+    limited_to: str | None = None
+    supersedes: str | None = None
+    items: tuple[str, ...] = ()
     points: tuple[PointTable, ...] = ()
 
 
@@ -146,6 +168,7 @@ class RegistryTables(
     """The whole file."""
 
     organizations: tuple[OrganizationTable, ...] = ()
+    serves: tuple[ServesTable, ...] = ()
     gateways: tuple[GatewayTable, ...] = ()
     instruments: tuple[InstrumentTable, ...] = ()
     pairs: tuple[PairTable, ...] = ()
@@ -158,6 +181,8 @@ class RegistryFile:
 
     registration: Registration
     events: tuple[VerificationEvent, ...]
+    items: Mapping[str, tuple[InstrumentId, ...]]
+    """By event, all instruments of a certificate for many."""
 
 
 def parse_registry(
@@ -213,16 +238,21 @@ def resolve_registry(
     _once(source, "gateway", [each.id for each in gateways])
     _once(source, "instrument", [each.id for each in instruments])
     _once(source, "event", [each.id for each in tables.events])
+    items = {table.id: _items(table, source) for table in tables.events if table.items}
+    events = tuple(_event(table, source) for table in tables.events)
+    _numbers_once(events, items, source)
     return RegistryFile(
         registration=Registration(
             organizations=organizations,
+            service_relations=_relations(tables, source),
             gateways=gateways,
             instruments=instruments,
             channels=channels,
             legal_statuses=legal,
             reference_pairs=[_pair(table, source) for table in tables.pairs],
         ),
-        events=tuple(_event(table, source) for table in tables.events),
+        events=events,
+        items=items,
     )
 
 
@@ -233,6 +263,44 @@ def _organization(table: OrganizationTable, source: str) -> Organization:
         kind=table.kind,
         region=table.region,
     )
+
+
+def _relations(tables: RegistryTables, source: str) -> list[ServiceRelation]:
+    found: list[ServiceRelation] = []
+    for table in tables.organizations:
+        where = f"{source}: organization '{table.id}'.serves"
+        if table.serves and table.kind is not OrganizationKind.INSTITUTE:
+            raise SettingsError(where, table.kind.value, "an institute serves; leave it out here")
+        found.extend(
+            ServiceRelation(
+                institute=parse_organization_id(table.id), enterprise=parse_organization_id(enterprise, where)
+            )
+            for enterprise in table.serves
+        )
+    for relation in tables.serves:
+        where = f"{source}: serves '{relation.institute}', '{relation.enterprise}'"
+        if relation.since is not None and relation.until is not None and relation.until <= relation.since:
+            raise SettingsError(
+                f"{where}.until", relation.until.isoformat(), "give a day after `since`: the first without it"
+            )
+        found.append(
+            ServiceRelation(
+                institute=parse_organization_id(relation.institute, f"{where}.institute"),
+                enterprise=parse_organization_id(relation.enterprise, f"{where}.enterprise"),
+                since=relation.since,
+                until=relation.until,
+            )
+        )
+    for number, later in enumerate(found):
+        for earlier in found[:number]:
+            same = (earlier.institute, earlier.enterprise) == (later.institute, later.enterprise)
+            if same and earlier.overlaps(later):
+                raise SettingsError(
+                    f"{source}: {later.institute} serves {later.enterprise}",
+                    later.span,
+                    f"stands in this file already {earlier.span}: end one on the day on which the other begins",
+                )
+    return found
 
 
 def _gateway(table: GatewayTable, source: str) -> Gateway:
@@ -311,10 +379,42 @@ def _event(table: EventTable, source: str) -> VerificationEvent:
             decision=table.decision,
             performed_by=table.performed_by,
             certificate=table.certificate,
+            limited_to=table.limited_to,
+            supersedes=table.supersedes,
+            imported_from=source,
             points=tuple(EventPoint(**msgspec.structs.asdict(point)) for point in table.points),
         )
     except (ContractError, CalibrationError) as error:
         raise SettingsError(f"{source}: event '{table.id}'", table.instrument, str(error)) from error
+
+
+def _items(table: EventTable, source: str) -> tuple[InstrumentId, ...]:
+    where = f"{source}: event '{table.id}'.items"
+    found = tuple(parse_instrument_id(name, where) for name in table.items)
+    if table.instrument not in found or len(set(found)) != len(found):
+        raise SettingsError(where, ", ".join(found), f"name every instrument once, {table.instrument} among them")
+    return found
+
+
+def _numbers_once(
+    events: Sequence[VerificationEvent], items: Mapping[str, tuple[InstrumentId, ...]], source: str
+) -> None:
+    """Refuse one number of one body for two events, before anything is stored; the storage asks the same again."""
+    seen: dict[tuple[str, str], list[VerificationEvent]] = {}
+    for event in events:
+        if event.certificate is None:
+            continue
+        same = seen.setdefault((event.performed_by, event.certificate), [])
+        for other in same:
+            one_of_many = other.instrument in items.get(event.id, ()) and other.instrument != event.instrument
+            if not (one_of_many and other.completed == event.completed) and event.supersedes is None:
+                raise SettingsError(
+                    f"{source}: event '{event.id}'.certificate",
+                    event.certificate,
+                    f"is that of event '{other.id}' of {event.performed_by}: correct one; or say which one supersedes "
+                    "the other; or name all instruments of one certificate of one day as `items` of each",
+                )
+        same.append(event)
 
 
 def _once(source: str, kind: str, names: list[str]) -> None:

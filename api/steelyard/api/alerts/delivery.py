@@ -25,7 +25,6 @@ from steelyard.api.settings import AlertSettings, WebhookSettings
 from steelyard.calibration.verification.due_date import legal_date
 from steelyard.calibration.verification.roles import Role
 from steelyard.calibration.verification.work_orders import WorkOrder
-from steelyard.contracts.registry import OrganizationKind
 from steelyard.storage.records import Account, Alert, Records
 
 log = logging.getLogger(__name__)
@@ -87,16 +86,14 @@ def recipients(
         about: the order, its instrument, its owner.
         settings: mailboxes and webhooks, and whether accounts are told.
         people: all accounts.
-        planning: ids of the institutes, whose planners are told.
+        planning: ids of the institutes that serve the owner, whose planners are told.
     """
     found: dict[Recipient, None] = {}
     if settings.smtp is not None:
         for account in people if settings.tell_accounts else ():
             owns = account.organization == about.owner.id and account.role in {Role.OWNER, Role.PLANNER}
             plans = account.organization in planning and account.role is Role.PLANNER
-            # An institute plans for enterprises, and for itself; another institute's instruments are not its business.
-            foreign = about.owner.kind is OrganizationKind.INSTITUTE and account.organization != about.owner.id
-            if account.disabled_ns is None and (owns or (plans and not foreign)):
+            if account.disabled_ns is None and (owns or plans):
                 found[Recipient(medium=Medium.EMAIL, address=account.email)] = None
         for box in settings.mailbox:
             if box.organization in {None, about.owner.id}:
@@ -127,10 +124,12 @@ def _write_new(records: Records, settings: AlertSettings, now_ns: int) -> int:
     organizations = {each.id: each for each in records.registry.organizations()}
     instruments = {each.id: each for each in records.registry.instruments()}
     people = records.accounts.accounts()
-    planning = frozenset(o.id for o in organizations.values() if o.kind is OrganizationKind.INSTITUTE)
+    relations = records.registry.service_relations()
+    today = legal_date(now_ns, settings.utc_offset_minutes)
     written = 0
     for order in new:
         about = Subject(order=order, instrument=instruments[order.instrument], owner=organizations[order.organization])
+        planning = frozenset(r.institute for r in relations if r.enterprise == order.organization and r.holds(today))
         told = recipients(about, settings, people, planning)
         # One transaction for an order: either all of its recipients are written, or it is still new.
         written += records.alerts.add([_alert(about, each, settings, now_ns) for each in told])

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import Response
+from fastapi import Form as Posted
+from starlette.responses import RedirectResponse, Response
 
+from steelyard.api import acts
 from steelyard.api.beam import error_text, limits_text, share_of_limit
 from steelyard.api.charts import ReadingSpans, error_chart, readings_chart
 from steelyard.api.console.pages import Fact, Pages
-from steelyard.api.console.reader import Reading
+from steelyard.api.console.reader import Reading, Visit, check_form, typed
 from steelyard.api.desk import Desk, FleetItem
-from steelyard.api.errors import Missing
+from steelyard.api.errors import Invalid, Missing
 from steelyard.api.figures import percent, significant, symbol, value_with_uncertainty, with_unit
 from steelyard.api.instants import DAY_NS, in_days
 from steelyard.api.live import LiveReading, main_channel, read_live
-from steelyard.api.room import RoomHere
+from steelyard.api.principals import Principal
+from steelyard.api.room import Room, RoomHere
+from steelyard.api.stores_guard import as_refused
 from steelyard.api.wording import (
     DECISIONS,
     EVENTS,
@@ -31,15 +35,17 @@ from steelyard.api.wording import (
     channel_name,
     kind_name,
 )
+from steelyard.calibration.errors import OrderExists
 from steelyard.calibration.verification.assessment import Assessment, Assumed, ErrorEstimate
 from steelyard.calibration.verification.events import EventPoint, VerificationEvent
 from steelyard.calibration.verification.regime import LegalStatus
-from steelyard.contracts.identifiers import OrganizationId
+from steelyard.calibration.verification.triggers import Trigger
 from steelyard.contracts.registry import Channel
 from steelyard.storage.errors import StoreUnavailable
 
 READINGS_SPAN_NS = 30 * DAY_NS
 READINGS_SPANS = 360
+FORM_TRIGGERS = (Trigger.REQUEST, Trigger.REPAIR, Trigger.COMPLAINT)
 
 router = APIRouter(include_in_schema=False)
 
@@ -73,6 +79,7 @@ class EventLine:
     points: list[PointLine]
     certificate: str
     by: str
+    imported: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,18 +115,58 @@ class InstrumentView:
     events: list[EventLine]
     orders: list[OrderLine]
     plate: list[Fact]
+    reasons: list[Fact]
+    """Why the reader may raise an order: the form's choices, empty where there is no form."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """The form that asks for a work order, as it was sent: what is wrong with it, and what was typed."""
+
+    title: str = ""
+    text: str = ""
+    trigger: str = Trigger.REQUEST.value
+    why: str = ""
 
 
 @router.get("/instruments/{instrument}")
 def instrument_page(request: Request, room: RoomHere, visit: Reading, instrument: str) -> Response:
     """Show one instrument."""
-    item = room.desk.instrument(visit.principal, instrument)
+    return _page(request, room, visit, instrument, Form())
+
+
+@router.post("/instruments/{instrument}/work-orders")
+def raise_form(
+    request: Request,
+    room: RoomHere,
+    visit: Reading,
+    instrument: str,
+    trigger: Annotated[Literal["request", "repair", "complaint"], Posted()],
+    why: Annotated[str, Posted(max_length=1000)] = "",
+    csrf: Annotated[str, Posted(max_length=200)] = "",
+) -> Response:
+    """Raise a work order for an instrument."""
+    check_form(visit.principal, csrf)
+    why = typed(why)
+    try:
+        order = acts.raise_request(room.desk, visit.principal, instrument, trigger=Trigger(trigger), why=why)
+    except (Invalid, OrderExists) as error:
+        told = as_refused(error) if isinstance(error, OrderExists) else error
+        form = Form(title=told.title, text=told.remedy, trigger=trigger, why=why)
+        return _page(request, room, visit, instrument, form, status=told.status)
+    return RedirectResponse(f"/work-orders/{order.id}?done=raised", status_code=303)
+
+
+def _page(request: Request, room: Room, visit: Visit, name: str, form: Form, *, status: int = 200) -> Response:
+    item = room.desk.instrument(visit.principal, name)
     answer = room.pages.render(
         request,
         "instrument.html",
         visit.principal,
         choices=visit.choices,
-        i=_view(room.desk, room.pages, item, room.desk.sight(visit.principal)),
+        status=status,
+        i=_view(room.desk, room.pages, item, visit.principal),
+        form=form,
     )
     return visit.keep(request, answer)
 
@@ -166,7 +213,8 @@ def _chart_channel(desk: Desk, item: FleetItem) -> Channel | None:
     return next((channel for channel in channels if channel.id == main), None)
 
 
-def _view(desk: Desk, pages: Pages, item: FleetItem, sight: Collection[OrganizationId]) -> InstrumentView:
+def _view(desk: Desk, pages: Pages, item: FleetItem, reader: Principal) -> InstrumentView:
+    sight = desk.sight(reader)
     held, assessment = item.instrument, item.assessment
     estimate = assessment.estimate if assessment else None
     channels = desk.records.registry.channels_of(held.id)
@@ -208,6 +256,9 @@ def _view(desk: Desk, pages: Pages, item: FleetItem, sight: Collection[Organizat
             if order.organization in sight
         ],
         plate=_plate(item, legal),
+        reasons=[Fact(name=each.value, text=TRIGGERS[each].label) for each in FORM_TRIGGERS]
+        if acts.may_raise(reader)
+        else [],
     )
 
 
@@ -312,6 +363,7 @@ def _event_line(event: VerificationEvent, legal: LegalStatus | None) -> EventLin
         points=[_point_line(point, unit or point.unit) for point in event.points],
         certificate=event.certificate or "None",
         by=event.performed_by,
+        imported=f"Imported from {event.imported_from}" if event.imported_from is not None else "",
     )
 
 

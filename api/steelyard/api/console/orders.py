@@ -12,11 +12,12 @@ from starlette.responses import RedirectResponse, Response
 from steelyard.api import acts
 from steelyard.api.beam import limits_text
 from steelyard.api.console.pages import Fact, Pages
-from steelyard.api.console.reader import Reading, Visit, check_form
+from steelyard.api.console.reader import Reading, Visit, check_form, typed
 from steelyard.api.desk import Desk
-from steelyard.api.errors import Refused
+from steelyard.api.errors import Conflict, Refused
 from steelyard.api.figures import percent, significant, value_with_uncertainty, with_unit
 from steelyard.api.instants import in_days, rfc3339
+from steelyard.api.recording import may_close
 from steelyard.api.room import Room, RoomHere
 from steelyard.api.stores_guard import as_refused
 from steelyard.api.wording import ACTIONS, MAIN_WAY, ROLES, STATES, TRIGGERS, Standing
@@ -175,7 +176,11 @@ def order_page(
 ) -> Response:
     """Show one work order."""
     order = room.desk.order(visit.principal, work_order)
-    notices = {"acknowledged": "You have acknowledged this work order.", "moved": "The work order has moved on."}
+    notices = {
+        "acknowledged": "You have acknowledged this work order.",
+        "moved": "The work order has moved on.",
+        "raised": "You have raised this work order.",
+    }
     return _page(request, room, visit, order, notice=notices.get(done, ""))
 
 
@@ -204,11 +209,13 @@ def transition_form(
 ) -> Response:
     """Move an order one step."""
     check_form(visit.principal, csrf)
-    why = "".join(letter for letter in why if letter.isprintable() or letter in "\n\t").strip()
+    why = typed(why)
     try:
         acts.move_order(room.desk, visit.principal, work_order, to=to, why=why)
     except WorkOrderError as error:
         return _again(request, room, visit, work_order, as_refused(error), why)
+    except Conflict as error:
+        return _again(request, room, visit, work_order, error, why)
     return RedirectResponse(f"/work-orders/{work_order}?done=moved", status_code=303)
 
 
@@ -250,7 +257,7 @@ def _view(room: Room, visit: Visit, order: WorkOrder) -> OrderView:
     held = desk.records.registry.instrument(order.instrument)
     people = _people(desk)
     trail = desk.records.audit.entries_of("work_order", order.id)
-    steps = acts.allowed(visit.principal, order)
+    steps = acts.allowed(desk, visit.principal, order)
     return OrderView(
         id=order.id,
         short=order.id,
@@ -270,7 +277,9 @@ def _view(room: Room, visit: Visit, order: WorkOrder) -> OrderView:
         may_acknowledge=acts.may_acknowledge(visit.principal, order),
         path=_path(order, trail),
         steps=[NextStep(to=state.value, name=ACTIONS[state]) for state in steps],
-        no_steps=_no_steps(order),
+        no_steps=_no_steps(
+            order, waits_for_event=order.state is OrderState.CERTIFICATE_ISSUED and not may_close(desk, order)
+        ),
         trail=[_line(entry, people, pages) for entry in trail],
     )
 
@@ -336,9 +345,11 @@ def _decided(order: WorkOrder) -> bool:
     return order.state in {OrderState.FAILED, OrderState.LIMITED, OrderState.NOT_TESTABLE}
 
 
-def _no_steps(order: WorkOrder) -> str:
+def _no_steps(order: WorkOrder, *, waits_for_event: bool) -> str:
     if not order.open:
         return "This work order has ended."
+    if waits_for_event:
+        return "It ends with the record of its event, which the institute's verifier or approver makes."
     roles = {role for step in TRANSITIONS if step.source is order.state for role in step.roles} - {Role.SYSTEM}
     names = ", ".join(sorted(ROLES[role].lower() for role in roles))
     return f"The next step is for somebody else: {names}."

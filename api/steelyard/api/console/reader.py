@@ -66,6 +66,11 @@ def check_form(principal: Principal, csrf: str) -> None:
     require_csrf(principal, csrf)
 
 
+def typed(text: str) -> str:
+    """Return what was typed into a field of several lines, without what no database and no page can hold."""
+    return "".join(letter for letter in text if letter.isprintable() or letter in "\n\t").strip()
+
+
 def set_cookie(request: Request, response: Response, name: str, value: str, max_age_s: int) -> None:
     """Set a cookie that scripts cannot read and other sites' forms do not carry."""
     response.set_cookie(

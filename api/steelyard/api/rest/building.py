@@ -8,10 +8,11 @@ from steelyard.api.alerts.messages import shown_recipient
 from steelyard.api.desk import FleetItem, GatewayItem
 from steelyard.api.instants import rfc3339
 from steelyard.api.live import LiveReading
+from steelyard.api.recording import GivenEvent
 from steelyard.api.rest import shapes
 from steelyard.calibration.verification.assessment import Assessment
 from steelyard.calibration.verification.audit import AuditEntry
-from steelyard.calibration.verification.events import VerificationEvent
+from steelyard.calibration.verification.events import EventPoint, VerificationEvent
 from steelyard.calibration.verification.observations import ErrorObservation
 from steelyard.calibration.verification.status import InstrumentStatus
 from steelyard.calibration.verification.work_orders import OrderState, WorkOrder
@@ -181,6 +182,38 @@ def event(held: VerificationEvent) -> shapes.EventShape:
             )
             for point in held.points
         ],
+        limited_to=held.limited_to,
+        supersedes=held.supersedes,
+        work_order=held.work_order,
+        imported_from=held.imported_from,
+    )
+
+
+def given_event(given: shapes.NewEvent) -> GivenEvent:
+    """Return what a caller says of an event."""
+    return GivenEvent(
+        kind=given.kind,
+        completed=given.completed,
+        decision=given.decision,
+        performed_by=given.performed_by,
+        certificate=given.certificate,
+        points=tuple(
+            EventPoint(
+                test_point=point.test_point,
+                unit=point.unit,
+                as_found=point.as_found,
+                as_left=point.as_left,
+                expanded_uncertainty=point.expanded_uncertainty,
+                coverage_factor=point.coverage_factor,
+            )
+            for point in given.points
+        ),
+        limited_to=given.limited_to,
+        supersedes=given.supersedes,
+        items=tuple(given.items),
+        work_order=given.work_order,
+        imported_from=None if given.imported is None else given.imported.file,
+        why=given.why,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import Path, Query
 
-from steelyard.api import acts
+from steelyard.api import recording
 from steelyard.api.errors import Invalid, Missing, TooLarge
 from steelyard.api.instants import DAY_NS, rfc3339, to_ns
 from steelyard.api.live import read_live
@@ -16,7 +16,6 @@ from steelyard.api.problems import responses
 from steelyard.api.rest import building, routing, shapes
 from steelyard.api.rest.values import Instant
 from steelyard.api.room import Asking, Changing, Room, RoomHere
-from steelyard.calibration.verification.events import EventPoint
 from steelyard.contracts.identifiers import InstrumentId
 from steelyard.contracts.registry import Channel
 
@@ -152,30 +151,8 @@ def list_events(room: RoomHere, principal: Asking, instrument: Name) -> shapes.E
 
 @router.post("/{instrument}/events", status_code=201, responses=responses(400, 403, 404, 409, 413))
 def add_event(room: RoomHere, principal: Changing, instrument: Name, given: shapes.NewEvent) -> shapes.EventShape:
-    """Record a completed event. Verifications by an institute's verifier or approver; calibrations by the owner too."""
-    points = [
-        EventPoint(
-            test_point=point.test_point,
-            unit=point.unit,
-            as_found=point.as_found,
-            as_left=point.as_left,
-            expanded_uncertainty=point.expanded_uncertainty,
-            coverage_factor=point.coverage_factor,
-        )
-        for point in given.points
-    ]
-    event = acts.record_event(
-        room.desk,
-        principal,
-        instrument,
-        kind=given.kind,
-        completed=given.completed,
-        decision=given.decision,
-        performed_by=given.performed_by,
-        certificate=given.certificate,
-        points=points,
-        why=given.why,
-    )
+    """Record a completed event: for the order that it ends, of one's own instrument, or taken over from elsewhere."""
+    event = recording.record_event(room.desk, principal, instrument, building.given_event(given))
     return building.event(event)
 
 

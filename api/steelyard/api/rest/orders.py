@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import Path, Query
+from fastapi import Path, Query, Response
 
 from steelyard.api import acts
 from steelyard.api.principals import Principal
@@ -35,6 +35,19 @@ def list_orders(
     return shapes.OrderList(items=[building.order(order) for order in found])
 
 
+LOCATION: dict[int | str, dict[str, Any]] = {
+    201: {"headers": {"Location": {"description": "The new order.", "required": True, "schema": {"type": "string"}}}}
+}
+
+
+@router.post("", status_code=201, responses=LOCATION | responses(400, 403, 404, 409, 413))
+def raise_order(room: RoomHere, principal: Changing, response: Response, given: shapes.NewOrder) -> shapes.OrderDetail:
+    """Raise a work order: for the owner's people, and for those of an institute that serves the owner."""
+    order = acts.raise_request(room.desk, principal, given.instrument, trigger=Trigger(given.trigger), why=given.why)
+    response.headers["Location"] = f"{routing.API}/work-orders/{order.id}"
+    return _detail(room, principal, order)
+
+
 @router.get("/{work_order}", responses=responses(404))
 def get_order(room: RoomHere, principal: Asking, work_order: Name) -> shapes.OrderDetail:
     """Return one work order with its evidence, its history, and the states to which you may move it."""
@@ -58,4 +71,4 @@ def acknowledge_order(room: RoomHere, principal: Changing, work_order: Name) -> 
 
 def _detail(room: Room, principal: Principal, order: WorkOrder) -> shapes.OrderDetail:
     audit = room.desk.records.audit.entries_of("work_order", order.id)
-    return building.order_detail(order, audit, acts.allowed(principal, order))
+    return building.order_detail(order, audit, acts.allowed(room.desk, principal, order))

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from steelyard.api.rest.values import Day, Finite, Line, Prose
+from steelyard.api.rest.values import Day, Finite, Line, Prose, Said
 from steelyard.calibration.verification.events import Decision, EventKind
 from steelyard.calibration.verification.observations import ObservationSource, ObservationStage
 from steelyard.calibration.verification.roles import Role
@@ -244,12 +244,24 @@ class EventShape(Given):
     performed_by: str
     certificate: str | None
     points: list[PointShape]
+    limited_to: str | None = Field(description="The class that a limited decision leaves.")
+    supersedes: str | None = Field(description="The event in whose place this one stands.")
+    work_order: str | None = Field(description="The order that it ended.")
+    imported_from: str | None = Field(description="The file that it was taken over from; null for one recorded here.")
 
 
 class EventList(Given):
     """An instrument's verification events by date."""
 
     items: list[EventShape]
+
+
+class Imported(Taken):
+    """Where an event was taken over from."""
+
+    file: Annotated[Line, StringConstraints(min_length=1, max_length=200)] = Field(
+        description="The file's name, with the line or sheet if it has several."
+    )
 
 
 class NewEvent(Taken):
@@ -261,6 +273,21 @@ class NewEvent(Taken):
     performed_by: Annotated[Line, StringConstraints(min_length=1, max_length=200)]
     certificate: Annotated[Line, StringConstraints(min_length=1, max_length=100)] | None = None
     points: Annotated[list[PointShape], Field(max_length=200)] = []
+    limited_to: Annotated[Line, StringConstraints(min_length=1, max_length=100)] | None = Field(
+        default=None, description="With the decision limited: the class that it leaves."
+    )
+    supersedes: Annotated[Line, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        default=None, description="The id of the event in whose place this one stands: a corrected certificate."
+    )
+    items: Annotated[list[Annotated[str, StringConstraints(max_length=63)]], Field(max_length=1000)] = Field(
+        default=[], description="All instruments of one certificate for many, this one too; else left out."
+    )
+    work_order: Annotated[str, StringConstraints(max_length=200)] | None = Field(
+        default=None, description="The order that the event ends; what an institute did for others needs one."
+    )
+    imported: Imported | None = Field(
+        default=None, description="For the administrator: the event is taken over from elsewhere."
+    )
     why: Annotated[Prose, StringConstraints(max_length=1000)] = ""
 
 
@@ -342,6 +369,16 @@ class OrderDetail(OrderShape):
     evidence: list[EvidenceShape]
     audit: list[AuditShape]
     allowed: list[OrderState]
+
+
+class NewOrder(Taken):
+    """A work order that people ask for."""
+
+    instrument: Annotated[str, StringConstraints(max_length=63)]
+    trigger: Literal["request", "repair", "complaint"]
+    why: Annotated[Said, StringConstraints(min_length=1, max_length=1000)] = Field(
+        description="What is the matter: the order's reason."
+    )
 
 
 class NewTransition(Taken):

@@ -86,7 +86,8 @@ class VerificationEvent:
     `completed` is the legal (local) date, `completed_at_ns` the instant (UTC ns) where it is known; `id` is unique
     within the installation, `performed_by` the body or laboratory, `certificate` its certificate's or notice's number,
     unique to that body. `limited_to` is the class that a LIMITED decision leaves. `supersedes` is the id of the event
-    in whose place this one stands: a corrected certificate, or with the decision NONE a withdrawal.
+    in whose place this one stands: a corrected certificate, or with the decision NONE a withdrawal. `work_order` is the
+    id of the order that it closed, `imported_from` the file that it was taken over from instead.
     """
 
     id: str
@@ -100,6 +101,8 @@ class VerificationEvent:
     completed_at_ns: int | None = None
     limited_to: str | None = None
     supersedes: str | None = None
+    work_order: str | None = None
+    imported_from: str | None = None
 
     @property
     def adjusted(self) -> bool:

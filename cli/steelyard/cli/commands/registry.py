@@ -13,6 +13,7 @@ from steelyard.calibration.catalogue import Catalogue
 from steelyard.calibration.settings import parse_calibration_settings
 from steelyard.calibration.verification.audit import AuditEntry
 from steelyard.calibration.verification.due_date import legal_date
+from steelyard.calibration.verification.events import VerificationEvent
 from steelyard.calibration.verification.roles import Role
 from steelyard.cli.catalogue_files import add_catalogue_argument, loaded_catalogue
 from steelyard.cli.errors import CommandError
@@ -86,12 +87,17 @@ def store_registry(records: Records, file: RegistryFile, registrar: Registrar) -
                 object_kind="verification_event",
                 object_id=event.id,
                 old=None,
-                new=f"{event.kind.value} {event.completed} {event.decision.value} {event.certificate or ''}".strip(),
+                new=_told(event),
                 why=registrar.why,
             )
-            records.verification.add_event(event, audit)
+            records.verification.add_event(event, audit, items=file.items.get(event.id, ()))
             new_events += 1
     return changed, new_events
+
+
+def _told(event: VerificationEvent) -> str:
+    number = "" if event.certificate is None else f" certificate {event.certificate} of {event.performed_by}"
+    return f"{event.kind.value} {event.completed} {event.decision.value}{number} imported from {event.imported_from}"
 
 
 def _reason(error: OSError | UnicodeDecodeError) -> str:
@@ -125,10 +131,17 @@ def _apply(arguments: argparse.Namespace) -> int:
     )
     with opened_records(server, migrate=True) as records:
         changed, new_events = store_registry(records, file, registrar)
+        serving = len(records.registry.service_relations())
+    named = len(file.registration.service_relations)
     if arguments.json:
-        print(json.dumps({"changed": changed, "new_events": new_events}))
+        print(
+            json.dumps({"changed": changed, "new_events": new_events, "serves_in_file": named, "serves_known": serving})
+        )
     else:
         print(f"{changed} objects registered or corrected, {new_events} verification events added")
+        if not named:
+            known = f"{serving} known before stay" if serving else "no institute sees an enterprise's instruments"
+            print(f"{arguments.file.name} says of no institute whom it serves (`serves`): {known}")
     return 0
 
 

@@ -40,7 +40,13 @@ ORGANIZATIONS = (
         id="hengyuan", name="Hengyuan Heat and Power", kind=OrganizationKind.ENTERPRISE, region="cn-zj-hangzhou"
     ),
     OrganizationTable(id="linjiang", name="Linjiang Foods", kind=OrganizationKind.ENTERPRISE, region="cn-zj-ningbo"),
-    OrganizationTable(id="provincial", name=INSTITUTE, kind=OrganizationKind.INSTITUTE, region="cn-zj"),
+    OrganizationTable(
+        id="provincial",
+        name=INSTITUTE,
+        kind=OrganizationKind.INSTITUTE,
+        region="cn-zj",
+        serves=("hengyuan", "linjiang"),
+    ),
     OrganizationTable(
         id="regulator", name="Market Regulation, Zhejiang", kind=OrganizationKind.SUPERVISOR, region="cn-zj"
     ),

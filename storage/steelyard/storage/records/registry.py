@@ -1,4 +1,4 @@
-"""What is registered: organizations, gateways, instruments, channels, legal data, reference pairs."""
+"""What is registered: organizations, who serves whom, gateways, instruments, channels, legal data, reference pairs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from steelyard.calibration.verification.observations import ReferencePair
 from steelyard.calibration.verification.regime import LegalStatus
 from steelyard.calibration.verification.work_orders import TERMINAL
 from steelyard.contracts.keys import PublicKey
-from steelyard.contracts.registry import Channel, Gateway, Instrument, Organization
-from steelyard.storage.records import schema
+from steelyard.contracts.registry import Channel, Gateway, Instrument, Organization, ServiceRelation
+from steelyard.storage.records import schema, service_relations
 from steelyard.storage.records.audit import add_audit
 from steelyard.storage.records.columns import from_row, to_row
 
@@ -33,6 +33,7 @@ class Registration:
     """What is to be registered. Channels of one instrument are kept in the order in which they stand here."""
 
     organizations: Sequence[Organization] = ()
+    service_relations: Sequence[ServiceRelation] = ()
     gateways: Sequence[Gateway] = ()
     instruments: Sequence[Instrument] = ()
     channels: Sequence[Channel] = ()
@@ -63,7 +64,8 @@ class RegistryRepository:
         is.
 
         Raises:
-            RecordRefused: if something refers to what is not registered; nothing is changed then.
+            RecordRefused: if something refers to what is not registered, or an institute would serve an enterprise
+            twice on one day; nothing is changed then.
         """
         with self._database.write("registration", registrar.why) as connection:
             changes = list(_apply(connection, registration, registrar))
@@ -73,6 +75,11 @@ class RegistryRepository:
     def organizations(self) -> Sequence[Organization]:
         """Return all organizations by id."""
         return self._all(Organization, schema.organization)
+
+    def service_relations(self) -> Sequence[ServiceRelation]:
+        """Return who serves whom, ended relations and those to come too, by institute, enterprise and beginning."""
+        with self._database.read() as connection:
+            return service_relations.read(connection)
 
     def gateways(self) -> Sequence[Gateway]:
         """Return all gateways by id."""
@@ -135,6 +142,18 @@ def _apply(connection: Connection, registration: Registration, registrar: Regist
     places: dict[str, int] = {}
     for record in registration.organizations:
         yield from _put(connection, schema.organization, to_row(record), registrar)
+    for change in service_relations.apply(connection, registration.service_relations):
+        yield AuditEntry(
+            at_ns=registrar.at_ns,
+            who=registrar.who,
+            role=registrar.role,
+            action="register" if change.old is None else "correct",
+            object_kind="service_relation",
+            object_id=f"{change.new.institute}/{change.new.enterprise}",
+            old=None if change.old is None else change.old.span,
+            new=change.new.span,
+            why=registrar.why,
+        )
     for gateway in registration.gateways:
         yield from _put(connection, schema.gateway, to_row(gateway), registrar)
     for instrument in registration.instruments:

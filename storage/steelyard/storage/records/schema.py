@@ -77,6 +77,17 @@ organization = Table(
     _text("region"),
 )
 
+service_relation = Table(
+    "service_relation",
+    metadata,
+    _number(),
+    _refers("institute", "organization.id"),
+    _refers("enterprise", "organization.id"),
+    Column("since", Date, nullable=True),
+    Column("until", Date, nullable=True),
+    Index(None, "institute", "enterprise"),
+)
+
 gateway = Table(
     "gateway",
     metadata,
@@ -156,7 +167,10 @@ verification_event = Table(
     _ns("completed_at_ns", optional=True),
     _text("limited_to", optional=True),
     _text("supersedes", optional=True),
+    _refers("work_order", "work_order.id", optional=True),
+    _text("imported_from", optional=True),
     Index(None, "instrument", "completed"),
+    Index(None, "performed_by", "certificate"),
 )
 
 error_observation = Table(
@@ -195,6 +209,7 @@ assessment = Table(
     Column("due_date", Date, nullable=True),
     Column("estimate", Json(ErrorEstimate), nullable=True),
     Index(None, "instrument", "at_ns", "number"),
+    Index("ix_assessment_last", "instrument", "number"),
 )
 
 work_order = Table(

@@ -12,9 +12,12 @@ from steelyard.calibration.verification.assessment import Assessment
 from steelyard.calibration.verification.events import VerificationEvent
 from steelyard.calibration.verification.observations import ErrorObservation
 from steelyard.contracts.identifiers import InstrumentId
+from steelyard.storage.errors import RecordRefused
 from steelyard.storage.records import schema
 from steelyard.storage.records.audit import add_audit
+from steelyard.storage.records.certificate_numbers import require_free_number, require_superseded
 from steelyard.storage.records.columns import from_row, to_row
+from steelyard.storage.records.work_orders import replace_order
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
 
     from steelyard.calibration.verification.audit import AuditEntry
+    from steelyard.calibration.verification.work_orders import OrderChange
     from steelyard.storage.records.database import Database
 
 
@@ -32,17 +36,58 @@ class VerificationRepository:
         self._database = database
 
     def add_event(
-        self, event: VerificationEvent, audit: AuditEntry, observations: Collection[ErrorObservation] = ()
+        self,
+        event: VerificationEvent,
+        audit: AuditEntry,
+        observations: Collection[ErrorObservation] = (),
+        *,
+        items: Sequence[InstrumentId] = (),
     ) -> None:
         """Store a completed event, the observations taken from it and its audit entry in one transaction.
 
+        Args:
+            event: what was done and found.
+            audit: who recorded it.
+            observations: what it says about the error.
+            items: all instruments of a certificate for many, this one's too; empty for a certificate of its own.
+
         Raises:
-            RecordRefused: if its id is taken or its instrument unknown.
+            RecordRefused: if its id is taken, its instrument unknown, its certificate's number another event's, or
+            what it supersedes not on record.
         """
         with self._database.write("verification event", event.id) as connection:
-            connection.execute(insert(schema.verification_event), to_row(event))
-            insert_new(connection, schema.error_observation, [to_row(one) for one in observations])
-            add_audit(connection, audit)
+            _insert_event(connection, event, audit, observations, items)
+
+    def add_closing_event(
+        self,
+        event: VerificationEvent,
+        audit: AuditEntry,
+        closing: OrderChange,
+        observations: Collection[ErrorObservation] = (),
+        *,
+        items: Sequence[InstrumentId] = (),
+    ) -> None:
+        """The same for the event that ends a work order: event, order and both audit entries in one transaction.
+
+        Args:
+            event: names the order as its `work_order`.
+            audit: as above.
+            closing: the order as it is afterwards, and who closed it.
+            observations: as above.
+            items: as above.
+
+        Raises:
+            OrderChanged: if somebody changed the order meanwhile; nothing is stored.
+            RecordNotFound: if there is no such order.
+            RecordRefused: as above, or if the event is not this order's.
+        """
+        if (event.work_order, event.instrument) != (closing.order.id, closing.order.instrument):
+            raise RecordRefused(
+                "verification event", event.id, f"it is not that of order {closing.order.id}: name the order it closes"
+            )
+        with self._database.write("verification event", event.id) as connection:
+            replace_order(connection, closing.order, closing.audit)
+            _insert_event(connection, event, audit, observations, items)
 
     def record_sizes(self) -> Mapping[InstrumentId, RecordSize]:
         """Return how many events and observations each instrument has that has any."""
@@ -96,15 +141,26 @@ class VerificationRepository:
             connection.execute(insert(schema.assessment), [to_row(assessment) for assessment in assessments])
 
     def latest_assessments(self) -> Mapping[InstrumentId, Assessment]:
-        """Return the newest assessment of each instrument that has one."""
-        table = schema.assessment
-        youngest_first = (table.c.at_ns.desc(), table.c.number.desc())
-        rank = func.row_number().over(partition_by=table.c.instrument, order_by=youngest_first)
-        ranked = select(table.c.number, rank.label("rank")).subquery()
-        query = select(table).join(ranked, ranked.c.number == table.c.number).where(ranked.c.rank == 1)
+        """Return the newest assessment of each instrument that has one.
+
+        The newest is the one stored last, whatever its time: a clock that was years ahead for one run is right again
+        with the next.
+        """
+        table, instruments, of_one = schema.assessment, schema.instrument, schema.assessment.alias()
+        # One step into the index for each instrument, however many assessments there are.
+        last = select(func.max(of_one.c.number)).where(of_one.c.instrument == instruments.c.id).scalar_subquery()
+        query = select(table).join(instruments, table.c.number == last).order_by(table.c.instrument)
         with self._database.read() as connection:
-            found = [from_row(Assessment, row) for row in connection.execute(query.order_by(table.c.instrument))]
+            found = [from_row(Assessment, row) for row in connection.execute(query)]
         return {assessment.instrument: assessment for assessment in found}
+
+    def latest_assessment(self, instrument: InstrumentId) -> Assessment | None:
+        """Return the assessment of one instrument that was stored last."""
+        table = schema.assessment
+        query = select(table).where(table.c.instrument == instrument).order_by(table.c.number.desc()).limit(1)
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else from_row(Assessment, row)
 
     def assessments(self, instrument: InstrumentId, from_ns: int = 0) -> Sequence[Assessment]:
         """Return the instrument's assessments from `from_ns` (UTC nanoseconds) on, oldest first."""
@@ -113,6 +169,20 @@ class VerificationRepository:
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(table.c.at_ns, table.c.number))
             return [from_row(Assessment, row) for row in rows]
+
+
+def _insert_event(
+    connection: Connection,
+    event: VerificationEvent,
+    audit: AuditEntry,
+    observations: Collection[ErrorObservation],
+    items: Sequence[InstrumentId],
+) -> None:
+    require_superseded(connection, event)
+    require_free_number(connection, event, items)
+    connection.execute(insert(schema.verification_event), to_row(event))
+    insert_new(connection, schema.error_observation, [to_row(one) for one in observations])
+    add_audit(connection, audit)
 
 
 def insert_new(connection: Connection, table: Table, rows: Sequence[dict[str, object]]) -> int:

@@ -16,7 +16,7 @@ from steelyard.storage.records.columns import from_row, to_row
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import Select
+    from sqlalchemy import Connection, Select
 
     from steelyard.calibration.verification.audit import AuditEntry
     from steelyard.contracts.identifiers import InstrumentId, OrganizationId
@@ -81,15 +81,8 @@ class WorkOrderRepository:
             OrderChanged: if somebody changed the order meanwhile; nothing is stored.
             RecordNotFound: if there is no such order.
         """
-        expected = order.revision - 1
         with self._database.write("work order", order.id) as connection:
-            unchanged = (_TABLE.c.id == order.id) & (_TABLE.c.revision == expected)
-            if connection.execute(update(_TABLE).where(unchanged).values(to_row(order))).rowcount != 1:
-                found = connection.execute(select(_TABLE.c.revision).where(_TABLE.c.id == order.id)).scalar()
-                if found is None:
-                    raise RecordNotFound("work order", order.id)
-                raise OrderChanged("revision", expected, f"the order is at revision {found} by now: read it again")
-            add_audit(connection, audit)
+            replace_order(connection, order, audit)
 
     def _raise_if_taken(self, order: WorkOrder, error: RecordRefused) -> None:
         """Say which of the two unique rules it was. Names of constraints differ between databases; the rows do not."""
@@ -102,3 +95,15 @@ class WorkOrderRepository:
         if known:
             remedy = f"order {known[0]} of {order.instrument} is open for it: let the evidence join that one"
             raise OrderExists("trigger", order.trigger.value, remedy) from error
+
+
+def replace_order(connection: Connection, order: WorkOrder, audit: AuditEntry) -> None:
+    """Do what `WorkOrderRepository.update_order` does, in a transaction that stores other things too."""
+    expected = order.revision - 1
+    unchanged = (_TABLE.c.id == order.id) & (_TABLE.c.revision == expected)
+    if connection.execute(update(_TABLE).where(unchanged).values(to_row(order))).rowcount != 1:
+        found = connection.execute(select(_TABLE.c.revision).where(_TABLE.c.id == order.id)).scalar()
+        if found is None:
+            raise RecordNotFound("work order", order.id)
+        raise OrderChanged("revision", expected, f"the order is at revision {found} by now: read it again")
+    add_audit(connection, audit)
