@@ -83,7 +83,8 @@ def test_a_due_sentence_names_date_period_certificate_and_law():
     own = case([event(date(2025, 12, 11))], regime=Regime.VOLUNTARY)
     voluntary = reasons.due(own, dates_of(own), TODAY)
     assert "today" in voluntary
-    assert "agreed interval" in voluntary
+    assert "Calibration of pt-1 falls due" in voluntary
+    assert "its owner's interval" in voluntary
 
 
 def test_a_drift_sentence_says_error_rate_mpe_probabilities_and_dates():

@@ -150,7 +150,7 @@ def test_a_certificate_that_came_without_its_order_ends_it_with_its_number(state
     assert counts(run(orders=[order])) == (0, 0, 0)
     done = run(orders=[order], events=(PASSED, event(date(2026, 11, 10))))
     assert counts(done) == (0, 0, 1)
-    assert "PIM-2026-1" in done.withdrawn[0].audit.why
+    assert "PIM-pt-1-2026-11-10" in done.withdrawn[0].audit.why
 
 
 @pytest.mark.parametrize("state", [DeviceState.STORED, DeviceState.SCRAPPED, DeviceState.OUT_OF_SERVICE])

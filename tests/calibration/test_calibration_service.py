@@ -189,7 +189,7 @@ def test_a_passed_verification_withdraws_the_order_it_answers():
     assert (summary.withdrawn, summary.raised) == (1, 0)
     assert fleet.orders()["ws-l-02", "due"].state is OrderState.WITHDRAWN
     assert fleet.stores.orders.audit[-1].action == "transition"
-    assert "PIM-2026-1" in fleet.stores.orders.audit[-1].why
+    assert "PIM-ws-l-02-2026-11-21" in fleet.stores.orders.audit[-1].why
     assert fleet.stores.verification.latest_assessments()["ws-l-02"].status is InstrumentStatus.VALID
 
 
@@ -431,7 +431,7 @@ def test_a_reference_that_failed_has_its_conclusions_looked_at_again():
     service.run_once(NOW + DAY_NS)
     order = fleet.orders()["em-h-03", "review"]
     assert "em-h-03c" in order.reason
-    assert "PIM-2026-1" in order.reason
+    assert "PIM-em-h-03c-2026-11-21" in order.reason
     assert ("em-h-01", "review") not in fleet.orders()
     fleet.stores.add_events([event(TODAY + timedelta(days=1), instrument="em-h-03")])
     service.run_once(NOW + 2 * DAY_NS)

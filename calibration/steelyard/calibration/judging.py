@@ -7,6 +7,7 @@ others.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -37,11 +38,13 @@ from steelyard.contracts.identifiers import ChannelId, InstrumentId
 
 _INDICATION = ChannelId("indication")
 """The one channel of an instrument that nobody reads."""
-_BROKEN_SEALS = (
-    *("broken", "open", "missing", "removed", "damaged"),
-    *("破", "开启", "已开", "缺", "拆", "脱落", "损"),
+_BROKEN = re.compile(
+    r"(?<!\w)(broken|opened|open|missing|removed|damaged)(?!\w)|破损|破坏|破|损坏|打开|开启|已开|缺失|缺损|缺|拆|脱落"
 )
-_INTACT_SEALS = ("unbroken", "not broken", "not opened", "unopened", "未破", "未开", "未拆", "无破", "无损", "完好")
+_NOT_BROKEN = re.compile(
+    r"(?<!\w)(not|no|never|un)[ -]?(been )?(broken|opened|open|missing|removed|damaged)(?!\w)"
+    r"|(未见|没有|未|无|没)(破损|破坏|破|损坏|损|打开|开启|开|缺失|缺损|缺|拆封|拆|脱落)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,7 @@ class _Entry:
     problems: list[str]
     estimates: tuple[ErrorEstimate, ...] = ()
     lot: WantedOrder | None = None
+    came_back: date | None = None
 
 
 def judge_ledger(
@@ -120,19 +124,25 @@ def judge_ledger(
 
 
 def _entry(device: Device, events: Sequence[VerificationEvent], book: LawBook, on: date) -> _Entry:
+    came_back = device.state_since if device.state is DeviceState.IN_USE else None
     device = replace(device, state=_state_on(device, on))
     law, problems = book.law(device, events)
     if _seal_is_open(device):
         events = [*events, _noted_opening(device, on)]
     standing = standing_of(law, events, on)
     problems += [reasons.unmeant(one) for one in standing.unmeant]
+    if law.on(on).counts_from_use and device.put_into_use is None and standing.verdict is not None:
+        problems.append(
+            f"put_into_use: is missing: the period of {law.on(on).document} counts from it; until it is given, from "
+            f"the first verification"
+        )
     contradiction = _contradiction(device, standing)
     problems += [] if contradiction is None else [contradiction]
     problems += [
         f"event {event.id}: supersedes: {name!r}: this instrument has no such event or certificate; mend the id"
         for event, name in standing.unknown_references
     ]
-    return _Entry(device=device, law=law, standing=standing, problems=problems)
+    return _Entry(device=device, law=law, standing=standing, problems=problems, came_back=came_back)
 
 
 def _state_on(device: Device, on: date) -> DeviceState:
@@ -154,8 +164,7 @@ def _contradiction(device: Device, standing: Standing) -> str | None:
 
 
 def _seal_is_open(device: Device) -> bool:
-    note = (device.seal or "").strip().lower()
-    return any(word in note for word in _BROKEN_SEALS) and not any(word in note for word in _INTACT_SEALS)
+    return _BROKEN.search(_NOT_BROKEN.sub("", (device.seal or "").lower())) is not None
 
 
 def _noted_opening(device: Device, on: date) -> VerificationEvent:
@@ -263,7 +272,8 @@ def _judgement(entry: _Entry, on: date, settings: CalibrationSettings) -> Judgem
         settings=settings,
         state=device.state,
         estimates=entry.estimates,
-        came_back=device.state_since if device.state is DeviceState.IN_USE else None,
+        state_since=device.state_since,
+        came_back=entry.came_back,
     )
     dates = dates_of(case)
     findings = find(case, dates)

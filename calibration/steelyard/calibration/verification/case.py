@@ -37,8 +37,8 @@ class Case:
     `estimates` are what is known of the error: one from all evidence and, under mandatory control where its owner made
     checks of his own, one without them: his checks may accuse, they never clear. `seal` is the evidence of an opening
     that a counter showed. `longest_period_months` is how far the owner's policy lets evidence lengthen a voluntary
-    interval, `came_back` since when a device that was stored is in use again, `lost_reference` that the reference of
-    its pair failed.
+    interval, `state_since` from when on the state holds, `came_back` since when a device that was stored is in use
+    again, `lost_reference` that the reference of its pair failed.
     """
 
     law: Law
@@ -50,6 +50,7 @@ class Case:
     estimates: tuple[ErrorEstimate, ...] = ()
     seal: Evidence | None = None
     longest_period_months: int | None = None
+    state_since: date | None = None
     came_back: date | None = None
     lost_reference: LostReference | None = None
 

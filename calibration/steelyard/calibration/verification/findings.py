@@ -10,7 +10,7 @@ from steelyard.calibration.verification import reasons
 from steelyard.calibration.verification.assessment import ErrorEstimate
 from steelyard.calibration.verification.case import Case, crossing_day
 from steelyard.calibration.verification.devices import DeviceState
-from steelyard.calibration.verification.due_date import DueDates, instant_of
+from steelyard.calibration.verification.due_date import DueDates, add_months, instant_of
 from steelyard.calibration.verification.regime import Regime
 from steelyard.calibration.verification.standing import Fact, FactKind
 from steelyard.calibration.verification.status import InstrumentStatus, most_severe
@@ -51,7 +51,7 @@ _STATES = {
     DeviceState.UNDER_REPAIR: InstrumentStatus.UNDER_REPAIR,
     DeviceState.OUT_OF_SERVICE: InstrumentStatus.OUT_OF_SERVICE,
 }
-DOUBTS = frozenset({FactKind.PASSED_OUTSIDE, FactKind.SEAL_IN_DOUBT, FactKind.OUTLIER})
+DOUBTS = frozenset({FactKind.PASSED_OUTSIDE, FactKind.SEAL_IN_DOUBT, FactKind.REPAIR_IN_DOUBT, FactKind.OUTLIER})
 ONLY_ONCE = frozenset({Regime.FIRST_SCRAP, Regime.FIRST_LIMITED})
 """Regimes whose instruments are never verified again: inaccurate or worn out, they are replaced."""
 
@@ -66,15 +66,14 @@ def find(case: Case, dates: DueDates) -> Findings:
         return Findings(found=(_after_repair(case, None),), fading=frozenset())
     if case.state is not DeviceState.IN_USE:
         return NOTHING
-    if case.standing.failed:
-        return (
-            Findings(found=(_replace(case, reasons.failed_for_good(case)),), fading=frozenset())
-            if (case.law.on(case.today).regime in ONLY_ONCE)
-            else NOTHING
-        )
+    only_once = case.law.on(case.today).regime in ONLY_ONCE
+    if case.standing.failed and only_once:
+        return Findings(found=(_replace(case, reasons.failed_for_good(case)),), fading=frozenset())
     repaired = case.standing.fact(FactKind.REPAIRED)
     if repaired is not None:
         return Findings(found=(_after_repair(case, repaired),), fading=frozenset())
+    if case.standing.failed:
+        return NOTHING
     found = [finding for finding in (_due(case, dates),) if finding is not None]
     fading: set[Trigger] = set()
     for estimate in case.estimates:
@@ -123,42 +122,53 @@ def is_doubtful(case: Case) -> bool:
 def _due(case: Case, dates: DueDates) -> Finding | None:
     standing = case.standing
     demanded = _demanded(dates)
+    ended = _end_of_use(case, demanded)
+    if ended is not None and case.today >= ended - timedelta(days=case.settings.lead_days):
+        return _replace(case, reasons.period_of_use(case, ended), ended)
     untested = standing.fact(FactKind.NOT_CONFIRMED)
     if untested is not None:
-        day = case.today if demanded is None else max(case.today, demanded)
-        sentence, cause = reasons.not_confirmed(case, untested), f"due:not_testable:{untested.event.id}"
-    elif demanded is not None:
-        if case.today < demanded - timedelta(days=case.settings.lead_days):
+        day = max(untested.event.completed, demanded or untested.event.completed)
+        return _finding(
+            case, Trigger.DUE, reasons.not_confirmed(case, untested), f"due:not_testable:{untested.event.id}", day
+        )
+    if demanded is not None:
+        if ended is not None or case.today < demanded - timedelta(days=case.settings.lead_days):
             return None
-        if standing.rules.regime in ONLY_ONCE:
-            return _replace(case, reasons.period_of_use(case, demanded), demanded)
-        day, cause = demanded, f"due:{demanded.isoformat()}"
-        sentence = reasons.due(case, dates, demanded)
-    elif standing.verdict is None and (case.mandatory or case.law.put_into_use is not None):
+        return _finding(case, Trigger.DUE, reasons.due(case, dates, demanded), f"due:{demanded.isoformat()}", demanded)
+    if standing.verdict is None and (case.mandatory or case.law.put_into_use is not None):
         day = case.law.put_into_use or case.today
-        if case.today < day:
-            return None
-        sentence, cause = reasons.unverified(case), "due:unverified"
-    else:
+        if case.today >= day:
+            return _finding(case, Trigger.DUE, reasons.unverified(case), "due:unverified", day)
+    return None
+
+
+def _end_of_use(case: Case, demanded: date | None) -> date | None:
+    """When a limited period of use ends, also of an instrument of which no verification is on record."""
+    rules, use = case.standing.rules, case.law.put_into_use
+    if rules.regime not in ONLY_ONCE:
         return None
-    return _finding(case, Trigger.DUE, sentence, cause, day)
+    if demanded is None and case.standing.verdict is None and use is not None and rules.period_months is not None:
+        return add_months(use, rules.period_months)
+    return demanded
 
 
 def _replace(case: Case, sentence: str, day: date | None = None) -> Finding:
-    end = case.today if day is None else day
     verdict = case.standing.verdict
+    end = day or (case.today if verdict is None else verdict.event.completed)
     cause = end.isoformat() if day is not None else "failed" if verdict is None else verdict.event.id
     return _finding(case, Trigger.REPLACE, sentence, f"replace:{cause}", end)
 
 
 def _after_repair(case: Case, repaired: Fact | None) -> Finding:
+    """Demanded from the day of the repair on: it is verified before it is used."""
+    day = (case.state_since or case.today) if repaired is None else repaired.event.completed
     cause = "state" if repaired is None else repaired.event.id
-    return _finding(case, Trigger.REPAIR, reasons.repaired(case, repaired), f"repair:{cause}", case.today)
+    return _finding(case, Trigger.REPAIR, reasons.repaired(case, repaired), f"repair:{cause}", day)
 
 
 def _from_facts(case: Case, dates: DueDates, held: set[Trigger]) -> list[Finding]:
     """What the events themselves show, whatever an estimate makes of them."""
-    standing, urgent = case.standing, _urgent(case, dates)
+    standing = case.standing
     found = []
     for kind in (FactKind.FAILED_CHECK, FactKind.PASSED_OUTSIDE):
         fact = standing.fact(kind)
@@ -167,16 +177,15 @@ def _from_facts(case: Case, dates: DueDates, held: set[Trigger]) -> list[Finding
             if case.law.on(case.today).regime is Regime.FIRST_SCRAP:
                 found.append(_replace(case, sentence))
             else:
-                found.append(
-                    _finding(case, Trigger.FAILED_CHECK, sentence, f"failed_check:{fact.event.id}", urgent, fact)
-                )
+                cause, by = f"failed_check:{fact.event.id}", _urgent(case, dates, fact.event.completed)
+                found.append(_finding(case, Trigger.FAILED_CHECK, sentence, cause, by, fact))
             held = held | {Trigger.FAILED_CHECK}
     opened = standing.fact(FactKind.SEAL_OPENED)
     if case.seal is not None:
-        found.append(Finding(evidence=case.seal, due_date=urgent))
+        found.append(Finding(evidence=case.seal, due_date=_urgent(case, dates)))
     elif opened is not None:
-        sentence = reasons.seal_opened(case, opened)
-        found.append(_finding(case, Trigger.SEAL_BROKEN, sentence, f"seal:{opened.event.id}", urgent))
+        sentence, by = reasons.seal_opened(case, opened), _urgent(case, dates, opened.event.completed)
+        found.append(_finding(case, Trigger.SEAL_BROKEN, sentence, f"seal:{opened.event.id}", by))
     return found
 
 
@@ -262,9 +271,11 @@ def _narrower_side(estimate: ErrorEstimate) -> float:
     return min(sides) if len(sides) == 2 else (estimate.mpe_upper - estimate.mpe_lower) / 2.0
 
 
-def _urgent(case: Case, dates: DueDates) -> date:
-    soon = case.today + timedelta(days=case.settings.urgent_days)
-    return soon if dates.statutory is None else max(case.today, min(soon, dates.statutory))
+def _urgent(case: Case, dates: DueDates, since: date | None = None) -> date:
+    """The day by which something that was found is dealt with; of what happened `since`, perhaps a day long past."""
+    begin = case.today if since is None else since
+    soon = begin + timedelta(days=case.settings.urgent_days)
+    return soon if dates.statutory is None or dates.statutory < begin else min(soon, dates.statutory)
 
 
 def _before_statutory(dates: DueDates, day: date) -> date:

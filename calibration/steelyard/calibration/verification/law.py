@@ -46,8 +46,9 @@ class Rules:
 class Law:
     """The law for one instrument of `accuracy_class`, its `editions` by date, at least one.
 
-    `second` is the name of the quantity beside the measurand on which limits depend (the flow of a meter).
-    `least_uncertainty` and `largest_uncertainty` bound a plausible expanded uncertainty, in half widths of the MPE.
+    `unit` is that of its test points. `second` is the name of the quantity beside the measurand on which limits depend
+    (the flow of a meter). `least_uncertainty` and `largest_uncertainty` bound a plausible expanded uncertainty, in half
+    widths of the MPE.
     """
 
     instrument: InstrumentId
@@ -56,6 +57,7 @@ class Law:
     put_into_use: date | None = None
     range_low: float | None = None
     range_high: float | None = None
+    unit: str | None = None
     second: str | None = None
     least_uncertainty: float = 1.0 / 1000.0
     largest_uncertainty: float = 10.0
@@ -97,6 +99,7 @@ def law_of(legal: LegalStatus) -> Law:
         put_into_use=legal.service_date,
         range_low=legal.range_low,
         range_high=legal.range_high,
+        unit=legal.mpe.unit,
     )
 
 

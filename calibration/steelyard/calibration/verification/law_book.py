@@ -48,6 +48,7 @@ class LawBook:
             put_into_use=device.put_into_use,
             range_low=device.range_low,
             range_high=device.range_high,
+            unit=device.unit or kind.unit,
             second=None if kind.second is None else kind.second.name,
         )
         if usual is not None:

@@ -1,8 +1,8 @@
 """One batch, many failures: a finding about the lot, with its numbers, not a thousand silent ones.
 
 A lot is what one maker delivered as one batch of a model. Those of it that were verified again or checked are its
-sample. It fails when so many failures would be improbable if the reliability that JJF 1139-2005 demands still held:
-P(at least so many | n, 1 - R) below 5 %, and at least three.
+sample, whatever became of them since. It fails when so many failures would be improbable if the reliability that
+JJF 1139-2005 demands still held: P(at least so many | n, 1 - R) below 5 %, and at least three.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from steelyard.calibration.verification.devices import Device, DeviceState
-from steelyard.calibration.verification.events import Decision, EventKind
-from steelyard.calibration.verification.standing import FactKind, Standing
+from steelyard.calibration.verification.standing import Standing
 from steelyard.contracts.identifiers import InstrumentId
 
 LEAST_FAILURES = 3
@@ -42,8 +41,8 @@ def failed_lots(devices: Iterable[tuple[Device, Standing]], reliability_target: 
             lots.setdefault((device.kind, device.maker, device.model, device.batch), []).append((device, standing))
     found = []
     for (kind, maker, model, batch), members in lots.items():
-        sample = [one for one in members if _sampled(one[1])]
-        failed = [one for one in sample if _failed(one[1])]
+        sample = [one for one in members if one[1].sampled or one[1].failures]
+        failed = [one for one in sample if one[1].failures]
         if len(failed) < LEAST_FAILURES or not _improbable(len(failed), len(sample), 1.0 - reliability_target):
             continue
         names = {device.id for device, _ in failed}
@@ -55,18 +54,6 @@ def failed_lots(devices: Iterable[tuple[Device, Standing]], reliability_target: 
             )
         )  # fmt: skip
     return found
-
-
-def _sampled(standing: Standing) -> bool:
-    return _failed(standing) or any(
-        event.decision in {Decision.PASSED, Decision.FAILED, Decision.LIMITED}
-        and event.kind not in {EventKind.FIRST_VERIFICATION, EventKind.REPAIR, EventKind.SEAL_OPENED}
-        for event in standing.events
-    )
-
-
-def _failed(standing: Standing) -> bool:
-    return standing.failed or standing.fact(FactKind.FAILED_CHECK) is not None
 
 
 def _improbable(failures: int, sampled: int, allowed: float) -> bool:

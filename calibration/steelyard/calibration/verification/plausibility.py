@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from steelyard.calibration.mpe import Phase
-from steelyard.calibration.verification.events import Decision, EventPoint, VerificationEvent
+from steelyard.calibration.verification.events import Decision, EventKind, EventPoint, VerificationEvent
 from steelyard.calibration.verification.law import Law, in_half_widths
 
 _BEYOND_RANGE = 0.1
@@ -21,8 +21,10 @@ _LARGEST_ERROR = 100.0
 """Half widths of the MPE: a larger error is one in another unit."""
 _LARGEST_PASSED_ERROR = 10.0
 """Half widths of the MPE: nobody passes an instrument with a larger one."""
-_OTHER_SCALE = 100.0
+_OTHER_SCALE = 300.0
 """Times the usual test points, all of them: typed in another unit."""
+_LEAST_OF_RANGE = 0.01
+"""Of the range: where a certificate's largest test point is no smaller it is as it should be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,7 @@ def implausible(
 ) -> list[Implausible]:
     """What in `event` cannot be meant, at most one value a test point; `others` are the instrument's other events."""
     found = []
-    scale = _other_scale(event, others)
+    scale = _other_scale(event, law, others)
     for point in event.points:
         wrong = _wrong(event, point, law, accuracy_class, scale)
         if wrong is not None:
@@ -77,17 +79,27 @@ def _wrong(
     return None
 
 
-def _other_scale(event: VerificationEvent, others: Sequence[VerificationEvent]) -> float | None:
-    """By which factor the test points of all other certificates differ from this one's; None where they do not."""
-    mine = _extent(event)
-    usual = [extent for extent in map(_extent, others) if extent is not None]
+def _other_scale(event: VerificationEvent, law: Law, others: Sequence[VerificationEvent]) -> float | None:
+    """By which factor the test points of all other certificates differ from this one's; None where they do not.
+
+    Only of quantities that begin at zero, and of certificates: a check at one point tells nothing about a unit.
+    """
+    mine = _extent(event, law)
+    usual = [extent for extent in (_extent(other, law) for other in others) if extent is not None]
     if mine is None or not usual:
+        return None
+    if law.range_high is not None and mine >= _LEAST_OF_RANGE * law.range_high:
         return None
     ratio = median(usual) / mine
     return ratio if not 1.0 / _OTHER_SCALE < ratio < _OTHER_SCALE and math.isfinite(ratio) else None
 
 
-def _extent(event: VerificationEvent) -> float | None:
-    """The largest test point; of several only: a check at one point tells nothing about a unit."""
-    sizes = [abs(point.test_point) for point in event.points if point.test_point != 0.0]
-    return max(sizes) if len(sizes) > 1 else None
+def _extent(event: VerificationEvent, law: Law) -> float | None:
+    """The largest test point of a certificate; None where it has only one, or points that the instrument has not."""
+    if event.kind in {EventKind.INTERMEDIATE_CHECK, EventKind.INTERIM} or (law.range_low or 0.0) < 0.0:
+        return None
+    sizes = [point.test_point for point in event.points if point.test_point != 0.0]
+    if len(sizes) < 2 or min(sizes) < 0.0:
+        return None
+    beyond = law.range_high is not None and max(sizes) > (1.0 + _BEYOND_RANGE) * law.range_high
+    return None if beyond else max(sizes)

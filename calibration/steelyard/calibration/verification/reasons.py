@@ -81,15 +81,17 @@ def due(case: Case, dates: DueDates, day: date) -> str:
     """Why an instrument is due on `day`, and what its error is likely to be."""
     rules, today = case.standing.rules, case.today
     months = f"{rules.period_months} months"
-    law = "agreed interval" if rules.regime is Regime.VOLUNTARY else f"statutory period, {rules.document}"
+    law = "its owner's interval" if rules.regime is Regime.VOLUNTARY else f"statutory period, {rules.document}"
     last = "" if dates.last_event is None else f" after {_named(dates.last_event)}"
-    known = "" if case.estimate is None else f" {quiet(case.instrument, case.estimate)}"
+    observed = case.estimate is not None and case.estimate.in_service
+    known = f" {quiet(case.instrument, case.estimate)}" if case.estimate is not None and observed else ""
+    voluntary = rules.regime is Regime.VOLUNTARY
     back = ""
     if case.came_back is not None and case.came_back >= day:
         back = f" It is back in use since {case.came_back.isoformat()}: verify it before it is used."
     return (
-        f"Verification of {case.instrument} {_falls(day, today)}: {months}{last} ({law}), "
-        f"valid until {valid_until(day).isoformat()}.{back}{known}"
+        f"{'Calibration' if voluntary else 'Verification'} of {case.instrument} {_falls(day, today)}: {months}{last} "
+        f"({law}), valid until {valid_until(day).isoformat()}.{back}{known}"
     )
 
 
@@ -111,7 +113,9 @@ def unverified(case: Case) -> str:
     use = case.law.put_into_use
     since = "" if use is None else f" since {use.isoformat()}"
     under = f" under mandatory control ({case.law.on(case.today).document})" if case.mandatory else ""
-    return f"{case.instrument} is in use{since}{under}, and no completed verification is on record."
+    gone = case.standing.superseded
+    withdrawn = f"; {_named(gone[-1])} was withdrawn" if gone else ""
+    return f"{case.instrument} is in use{since}{under}, and no completed verification is on record{withdrawn}."
 
 
 def not_confirmed(case: Case, fact: Fact) -> str:
@@ -141,12 +145,7 @@ def failed_for_good(case: Case) -> str:
 def found_outside(case: Case, fact: Fact) -> str:
     """A check that failed, or a pass that its own values contradict."""
     event = fact.event
-    value = ""
-    if fact.error is not None and fact.test_point is not None and fact.unit is not None and fact.ratio is not None:
-        value = (
-            f": an error of {fact.error:+.6g} {symbol(fact.unit)} at {fact.test_point:.6g}, "
-            f"{abs(fact.ratio):.3g} times the MPE"
-        ).replace("-", _MINUS)
+    value = _against_limits(case, fact)
     if fact.kind is FactKind.PASSED_OUTSIDE:
         return (
             f"{case.instrument} was passed by {_named(event)}, but the values lie outside the MPE{value}. Ask "
@@ -155,6 +154,16 @@ def found_outside(case: Case, fact: Fact) -> str:
     if event.decision.value == "failed" and fact.error is None:
         return f"{case.instrument} failed its check ({_named(event)})."
     return f"{case.instrument} was found outside the MPE ({_named(event)}){value}."
+
+
+def _against_limits(case: Case, fact: Fact) -> str:
+    """`: an error of +1.5 kg at 2000 kg, the MPE is ±1 kg`."""
+    if fact.error is None or fact.limits is None or fact.test_point is None or fact.unit is None:
+        return ""
+    unit, lower, upper = symbol(fact.unit), fact.limits.lower, fact.limits.upper
+    both = f"±{upper:.4g}" if math.isclose(-lower, upper) else f"{lower:+.4g} to {upper:+.4g}"
+    point = f"{fact.test_point:.6g} {symbol(case.law.unit or '')}".strip()
+    return f": an error of {fact.error:+.6g} {unit} at {point}, the MPE is {both} {unit}".replace("-", _MINUS)
 
 
 def seal_opened(case: Case, fact: Fact) -> str:
@@ -236,6 +245,11 @@ def in_doubt(fact: Fact, newest: date, today: date) -> str:
         return (
             f"The seal was opened on {event.completed.isoformat()}, the day of a verification: was it before or after? "
             f"Give completed_at of both."
+        )
+    if fact.kind is FactKind.REPAIR_IN_DOUBT:
+        return (
+            f"It was repaired on {event.completed.isoformat()}, the day of a verification: was it before or after? "
+            f"Give completed_at of both, or the kind after_repair."
         )
     age = (today - newest).days
     days = "1 day" if age == 1 else f"{age} days"

@@ -14,17 +14,17 @@ Events are read in the order in which they happened. Four rules carry the law:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
-from functools import cmp_to_key
 
-from steelyard.calibration.mpe import Phase
+from steelyard.calibration.mpe import Limits, Phase
 from steelyard.calibration.verification.due_date import add_months
-from steelyard.calibration.verification.events import Decision, EventKind, VerificationEvent
+from steelyard.calibration.verification.events import Decision, EventKind, EventPoint, VerificationEvent
 from steelyard.calibration.verification.law import Law, Rules, in_half_widths, outside
 from steelyard.calibration.verification.plausibility import Implausible, implausible
 from steelyard.calibration.verification.regime import Regime
+from steelyard.calibration.verification.sequence import in_order, later, without_superseded
 
 STARTS_A_PERIOD = frozenset({EventKind.FIRST_VERIFICATION, EventKind.SUBSEQUENT_VERIFICATION, EventKind.AFTER_REPAIR})
 """Occasions whose pass starts a new statutory period."""
@@ -41,6 +41,8 @@ class FactKind(StrEnum):
     SEAL_OPENED = "seal_opened"
     SEAL_IN_DOUBT = "seal_in_doubt"
     """Opened on the day of a verification, and the hours are not known."""
+    REPAIR_IN_DOUBT = "repair_in_doubt"
+    """Repaired on the day of a verification that does not say that it came after it."""
     FAILED_CHECK = "failed_check"
     PASSED_OUTSIDE = "passed_outside"
     """Typed as passed, with errors outside the MPE."""
@@ -52,12 +54,12 @@ class FactKind(StrEnum):
 class Fact:
     """A fact about an instrument and the event that it comes from.
 
-    Where it rests on an error, that of `test_point` in `unit`, and `ratio` is its size in half widths of the MPE.
+    Where it rests on an error, that of `test_point` in `unit`, against `limits` in the same.
     """
 
     kind: FactKind
     event: VerificationEvent
-    ratio: float | None = None
+    limits: Limits | None = None
     error: float | None = None
     test_point: float | None = None
     unit: str | None = None
@@ -77,7 +79,8 @@ class Standing:
     """What follows from the events up to a day.
 
     `events` are those that count, in order; `superseded` those that no longer do. `rules` is the edition that holds for
-    the current period. `statutory` is the end of the period (the first day after it), None where there is none.
+    the current period. `sampled` says that it was verified again or checked, `failures` are the events that failed it
+    then. `statutory` is the end of the period (the first day after it), None where there is none.
     `accuracy_class` is the instrument's own or what a limited decision left of it. `unmeant` values are out of the
     evidence; `unknown_references` are pairs of an event and the id it says it supersedes, which nobody knows.
     """
@@ -91,6 +94,8 @@ class Standing:
     facts: tuple[Fact, ...]
     unmeant: tuple[Implausible, ...]
     unknown_references: tuple[tuple[VerificationEvent, str], ...]
+    sampled: bool = False
+    failures: tuple[VerificationEvent, ...] = ()
 
     def fact(self, kind: FactKind) -> Fact | None:
         """The fact of a kind, if it stands."""
@@ -104,16 +109,13 @@ class Standing:
 
 def standing_of(law: Law, events: Iterable[VerificationEvent], on: date) -> Standing:
     """What the events completed by `on` say of an instrument."""
-    ordered = _in_order([event for event in events if event.completed <= on])
-    kept, superseded, unknown = _without_superseded(ordered)
+    kept, superseded, unknown = without_superseded(in_order([event for event in events if event.completed <= on]))
     mandatory = law.on(on).mandatory
     reading = _Reading(law=law, mandatory=mandatory, accuracy_class=law.accuracy_class)
     for event in kept:
         reading.take(event, [other for other in kept if other is not event])
     facts = [fact for fact in reading.facts.values() if fact is not None]
-    seal = _seal_fact(kept, mandatory=mandatory)
-    if seal is not None:
-        facts.append(seal)
+    facts += [fact for fact in (_seal_fact(kept, mandatory=mandatory), _repair_doubt(kept)) if fact is not None]
     rules = law.on(on if reading.verdict is None else reading.verdict.start)
     return Standing(
         events=tuple(kept),
@@ -125,16 +127,9 @@ def standing_of(law: Law, events: Iterable[VerificationEvent], on: date) -> Stan
         facts=tuple(facts),
         unmeant=tuple(reading.unmeant),
         unknown_references=tuple(unknown),
+        sampled=reading.sampled,
+        failures=tuple(reading.failures),
     )
-
-
-def later(one: VerificationEvent, other: VerificationEvent) -> bool | None:
-    """Whether `one` happened after `other`; None on one day of which not both hours are known."""
-    if one.completed != other.completed:
-        return one.completed > other.completed
-    if one.completed_at_ns is None or other.completed_at_ns is None:
-        return None
-    return one.completed_at_ns > other.completed_at_ns
 
 
 @dataclass(slots=True)
@@ -147,23 +142,43 @@ class _Reading:
     verdict: Verdict | None = None
     before_interim: Verdict | None = None
     first_pass: date | None = None
+    class_in_dispute: str | None = None
     facts: dict[FactKind, Fact | None] = field(default_factory=dict)
     unmeant: list[Implausible] = field(default_factory=list)
+    failures: list[VerificationEvent] = field(default_factory=list)
+    sampled: bool = False
     changes: list[float] = field(default_factory=list)
     left: float | None = None
 
     def take(self, event: VerificationEvent, others: Sequence[VerificationEvent]) -> None:
         """Read one event."""
+        if event.kind is EventKind.ARBITRATION:
+            self.accuracy_class = self.class_in_dispute  # what was decided about the class is in dispute too
+        elif event.kind in STARTS_A_PERIOD:
+            self.class_in_dispute = self.accuracy_class
         if event.decision is Decision.LIMITED and event.limited_to is not None:
             self.accuracy_class = _class_left(self.law, event.limited_to, self.accuracy_class)
         wrong = implausible(event, self.law, self.accuracy_class, others)
         self.unmeant += wrong
+        points = [point for point in (_meant(point, wrong) for point in event.points) if point is not None]
+        worst = _Worst.of(self.law, event, points, self.accuracy_class, self._phase(event))
         unmeant = {id(one.point) for one in wrong}
-        event_points = [point for point in event.points if id(point) not in unmeant]
-        worst = _Worst.of(self.law, event, event_points, self.accuracy_class)
-        self._judge(event, worst, believed=bool(event_points) or not event.points)
+        believed = not event.points or any(id(point) not in unmeant for point in event.points)
+        self._judge(event, worst, points, believed=believed)
         self._decide(event)
         self._compare(event, worst)
+        self._sample(event, worst)
+
+    def _phase(self, event: VerificationEvent) -> Phase:
+        """By which limits the occasion judges: an instrument at work by those in use."""
+        match event.kind:
+            case EventKind.FIRST_VERIFICATION:
+                return Phase.FIRST
+            case EventKind.INTERMEDIATE_CHECK | EventKind.INTERIM:
+                return Phase.IN_USE
+            case EventKind.CALIBRATION if self.mandatory:
+                return Phase.IN_USE
+        return Phase.SUBSEQUENT
 
     def _decide(self, event: VerificationEvent) -> None:
         """What the event does to the verdict."""
@@ -185,6 +200,7 @@ class _Reading:
         self.verdict, self.before_interim = Verdict(event=event, passed=passed, start=start), None
         if passed:
             self.facts[FactKind.REPAIRED] = None
+            self.facts[FactKind.OUTLIER] = None
             self.first_pass = start if self.first_pass is None else min(self.first_pass, start)
 
     def _interim(self, event: VerificationEvent, *, passed: bool) -> None:
@@ -204,23 +220,26 @@ class _Reading:
             return event.kind is EventKind.CALIBRATION and not self.mandatory and not withdrawal
         return event.kind in AUTHORITY or (event.kind is EventKind.CALIBRATION and not self.mandatory)
 
-    def _judge(self, event: VerificationEvent, worst: _Worst, *, believed: bool) -> None:
+    def _judge(self, event: VerificationEvent, worst: _Worst, points: Sequence[EventPoint], *, believed: bool) -> None:
         """What its values are against the limits."""
         decision = event.decision
         if event.kind in {EventKind.REPAIR, EventKind.SEAL_OPENED} or decision is Decision.NOT_TESTABLE:
             return
         decides = self._speaks(event)
-        if decides and decision in CONFORMS | {Decision.NONE} and worst.left is not None and worst.left.beyond:
+        # Limited to a part of its range: which one the limits do not tell.
+        partly = decision is Decision.LIMITED and not self._names_a_class(event)
+        contradicted = worst.left is not None and worst.left.beyond and not partly
+        if decides and decision in CONFORMS | {Decision.NONE} and contradicted and worst.left is not None:
             kind = FactKind.FAILED_CHECK if decision is Decision.NONE else FactKind.PASSED_OUTSIDE
             self._set(worst.left.fact(kind, event))
         elif decides:
             if decision is not Decision.FAILED:
                 self._clear()
         elif event.kind in {EventKind.INTERMEDIATE_CHECK, EventKind.CALIBRATION}:
-            self._check(event, worst, believed=believed)
+            self._check(event, worst, points, believed=believed)
 
-    def _check(self, event: VerificationEvent, worst: _Worst, *, believed: bool) -> None:
-        """The owner's own check: it can find a fault; only a voluntary instrument's fault ends by one."""
+    def _check(self, event: VerificationEvent, worst: _Worst, points: Sequence[EventPoint], *, believed: bool) -> None:
+        """The owner's own check: it can find a fault; only a voluntary instrument's fault ends by one, where it was."""
         beyond = worst.found if worst.found is not None and worst.found.beyond else None
         put_right = not self.mandatory and worst.left is not None and not worst.left.beyond and event.adjusted
         if (event.decision is Decision.FAILED or beyond is not None) and not put_right:
@@ -230,7 +249,22 @@ class _Reading:
                 else beyond.fact(FactKind.FAILED_CHECK, event)
             )
         elif not self.mandatory and believed and (worst.left is not None or event.decision is Decision.PASSED):
-            self._clear()
+            failed = self.facts.get(FactKind.FAILED_CHECK)
+            if failed is None or _looks_there(points, failed) or put_right:
+                self._clear()
+
+    def _names_a_class(self, event: VerificationEvent) -> bool:
+        return event.limited_to is not None and _class_named(self.law, event.limited_to) is not None
+
+    def _sample(self, event: VerificationEvent, worst: _Worst) -> None:
+        """Whether it was verified again or checked, and failed then: what a lot is judged by."""
+        if event.kind in {EventKind.FIRST_VERIFICATION, EventKind.REPAIR, EventKind.SEAL_OPENED}:
+            return
+        decided = event.decision in {Decision.PASSED, Decision.FAILED, Decision.LIMITED}
+        self.sampled = self.sampled or decided or worst.found is not None
+        found_outside = worst.found is not None and worst.found.beyond and event.kind not in AUTHORITY
+        if event.decision is Decision.FAILED or found_outside:
+            self.failures.append(event)
 
     def _set(self, fact: Fact) -> None:
         self.facts[fact.kind] = fact
@@ -261,6 +295,28 @@ _OUTLYING = 0.5
 _TIMES_USUAL = 5.0
 
 
+def _meant(point: EventPoint, wrong: Sequence[Implausible]) -> EventPoint | None:
+    """What of a point can be held against the limits: an absurd uncertainty does not hide an error."""
+    fields = {one.field for one in wrong if one.point is point}
+    if not fields or fields == {"expanded_uncertainty"}:
+        return point
+    if fields == {"as_found"} and point.as_left is not None:
+        return replace(point, as_found=None)
+    return None
+
+
+def _looks_there(points: Sequence[EventPoint], failed: Fact) -> bool:
+    """Whether a check was made near the test point that failed."""
+    if failed.test_point is None:
+        return True
+    near = _NEAR * abs(failed.test_point)
+    return any(abs(point.test_point - failed.test_point) <= near for point in points)
+
+
+_NEAR = 0.2
+"""Of a test point: how near a later check is made to speak of it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Value:
     """The error of one point against its limits; `ratio` in half widths, signed like the error."""
@@ -268,12 +324,13 @@ class _Value:
     ratio: float
     beyond: bool
     error: float
+    limits: Limits
     test_point: float
     unit: str
 
     def fact(self, kind: FactKind, event: VerificationEvent) -> Fact:
         return Fact(
-            kind=kind, event=event, ratio=self.ratio, error=self.error, test_point=self.test_point, unit=self.unit
+            kind=kind, event=event, limits=self.limits, error=self.error, test_point=self.test_point, unit=self.unit
         )
 
 
@@ -285,14 +342,13 @@ class _Worst:
     left: _Value | None
 
     @classmethod
-    def of(cls, law: Law, event: VerificationEvent, points: Sequence[object], accuracy_class: str | None) -> _Worst:
-        """Judged by the phase that the occasion has."""
-        phase = _PHASES.get(event.kind, Phase.SUBSEQUENT)
+    def of(
+        cls, law: Law, event: VerificationEvent, points: Sequence[EventPoint], accuracy_class: str | None, phase: Phase
+    ) -> _Worst:
+        """Judged by the limits of a phase."""
         found: list[_Value] = []
         left: list[_Value] = []
-        for point in event.points:
-            if not any(point is one for one in points):
-                continue
+        for point in points:
             limits = law.limits(point, day=event.completed, accuracy_class=accuracy_class, phase=phase)
             if limits is None:
                 continue
@@ -306,6 +362,7 @@ class _Worst:
                             ratio=size if error >= 0.0 else -size,
                             beyond=outside(error, limits),
                             error=error,
+                            limits=limits,
                             test_point=point.test_point,
                             unit=point.unit,
                         )
@@ -313,62 +370,18 @@ class _Worst:
         return cls(found=_farthest(found), left=_farthest(left))
 
 
-_PHASES = {
-    EventKind.FIRST_VERIFICATION: Phase.FIRST,
-    EventKind.INTERMEDIATE_CHECK: Phase.IN_USE,
-}
-
-
 def _farthest(values: Sequence[_Value]) -> _Value | None:
     return max(values, key=lambda one: (one.beyond, abs(one.ratio)), default=None)
 
 
-def _class_left(law: Law, limited_to: str, current: str | None) -> str | None:
-    """The class that a limited decision names: "2", "class 2"; anything else limits the use and leaves the class."""
+def _class_named(law: Law, limited_to: str) -> str | None:
+    """The class that a limited decision names: "2", "class 2"; None where it limits the range or the use."""
     known = {name for rules in law.editions for name in rules.mpe if name is not None}
-    for word in (limited_to.strip(), *limited_to.replace(",", " ").split()):
-        if word in known:
-            return word
-    return current
+    return next((word for word in (limited_to.strip(), *limited_to.replace(",", " ").split()) if word in known), None)
 
 
-def _in_order(events: Sequence[VerificationEvent]) -> list[VerificationEvent]:
-    """By day, then by hour where both are known, then repairs before what is measured, then by entry."""
-    places = {id(event): place for place, event in enumerate(events)}
-
-    def compare(one: VerificationEvent, other: VerificationEvent) -> int:
-        if later(one, other):
-            return 1
-        if later(other, one):
-            return -1
-        ranks = tuple(event.kind is not EventKind.REPAIR for event in (one, other))
-        return (ranks[0] - ranks[1]) or (places[id(one)] - places[id(other)])
-
-    return sorted(events, key=cmp_to_key(compare))
-
-
-def _without_superseded(
-    events: Sequence[VerificationEvent],
-) -> tuple[list[VerificationEvent], list[VerificationEvent], list[tuple[VerificationEvent, str]]]:
-    """Events that count, those that another one replaces, and references that name nothing.
-
-    A replaced event stays replaced when its successor is replaced in turn.
-    """
-    gone: set[int] = set()
-    unknown = []
-    for event in events:
-        if event.supersedes is None:
-            continue
-        named = [
-            other
-            for other in events
-            if other is not event and event.supersedes in {other.id, other.certificate} - {None}
-        ]
-        if not named:
-            unknown.append((event, event.supersedes))
-        gone |= {id(other) for other in named}
-    kept = [event for event in events if id(event) not in gone]
-    return kept, [event for event in events if id(event) in gone], unknown
+def _class_left(law: Law, limited_to: str, current: str | None) -> str | None:
+    return _class_named(law, limited_to) or current
 
 
 def _seal_fact(events: Sequence[VerificationEvent], *, mandatory: bool) -> Fact | None:
@@ -388,7 +401,22 @@ def _seal_fact(events: Sequence[VerificationEvent], *, mandatory: bool) -> Fact 
 def _covers_a_seal(event: VerificationEvent, *, mandatory: bool) -> bool:
     if event.kind in AUTHORITY:
         return event.decision in CONFORMS
-    return not mandatory and event.kind is EventKind.CALIBRATION and event.decision is not Decision.FAILED
+    if mandatory or event.kind is not EventKind.CALIBRATION:
+        return False
+    return event.decision in CONFORMS or (event.decision is Decision.NONE and event.supersedes is None)
+
+
+def _repair_doubt(events: Sequence[VerificationEvent]) -> Fact | None:
+    """A repair on the day of a pass that does not say that it came after it, with nothing since."""
+    passes = [event for event in events if event.kind in AUTHORITY and event.decision in CONFORMS]
+    after = [event for event in passes if event.kind is EventKind.AFTER_REPAIR]
+    for repaired in [event for event in events if event.kind is EventKind.REPAIR]:
+        unsure = [event for event in passes if later(event, repaired) is None and event not in after]
+        sure = [event for event in passes if later(event, repaired)]
+        sure += [event for event in after if event.completed >= repaired.completed]
+        if unsure and not sure:
+            return Fact(kind=FactKind.REPAIR_IN_DOUBT, event=repaired)
+    return None
 
 
 def _period_end(law: Law, rules: Rules, reading: _Reading) -> date | None:
