@@ -73,6 +73,7 @@ class Enterprise:
     directory: Path
     broker: Any
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    begun: dict[str, int] = field(default_factory=dict)
     keys: dict[GatewayId, SigningKey] = field(default_factory=dict)
     ingest_key: SigningKey = field(default_factory=SigningKey.generate)
     ports: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -117,6 +118,9 @@ class Enterprise:
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE_S) == 0, self.log(name)
 
+    def _ingest_is_up(self) -> bool:
+        return b"connected to broker" in (self.directory / "ingest.log").read_bytes()[self.begun["ingest"] :]
+
     def log(self, name: str) -> str:
         return (self.directory / f"{name}.log").read_text()[-3000:]
 
@@ -142,6 +146,8 @@ class Enterprise:
         if self.rule == "RECEIPT":
             durable = self.durable()
             until(lambda: not self._missing(durable), "what was durable is in the ledger", pause_s=0.1)
+        # On a busy machine its last start may not have come so far that SIGTERM is an ordinary end.
+        until(self._ingest_is_up, "ingest", say=lambda: self.log("ingest"))
         for name in (*GATEWAYS, "ingest", "sim"):
             self.terminate(name)
 
@@ -214,6 +220,7 @@ class Enterprise:
 
     def _start(self, name: str, *arguments: str) -> None:
         with (self.directory / f"{name}.log").open("ab") as log:
+            self.begun[name] = log.tell()
             self.processes[name] = subprocess.Popen(
                 [sys.executable, *arguments],
                 stdin=subprocess.DEVNULL,
