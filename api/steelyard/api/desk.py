@@ -165,7 +165,8 @@ class Desk:
         health = {each.gateway: each for each in self.records.health.all()}
         counts: dict[str, int] = defaultdict(int)
         for instrument in self.records.registry.instruments():
-            counts[instrument.gateway] += 1
+            if instrument.gateway is not None:
+                counts[instrument.gateway] += 1
         return [
             GatewayItem(
                 gateway=gateway,

@@ -15,6 +15,7 @@ OrganizationId = NewType("OrganizationId", str)
 GatewayId = NewType("GatewayId", str)
 InstrumentId = NewType("InstrumentId", str)
 ChannelId = NewType("ChannelId", str)
+PositionId = NewType("PositionId", str)
 BootId = NewType("BootId", str)
 KeyId = NewType("KeyId", str)
 
@@ -52,6 +53,11 @@ def parse_instrument_id(text: object, field: str = "instrument") -> InstrumentId
 def parse_channel_id(text: object, field: str = "channel") -> ChannelId:
     """Accept a channel's name or raise IdentifierError naming `field`."""
     return ChannelId(_parse(text, field))
+
+
+def parse_position_id(text: object, field: str = "position") -> PositionId:
+    """Accept a position's id or raise IdentifierError naming `field`."""
+    return PositionId(_parse(text, field))
 
 
 def parse_boot_id(text: object, field: str = "boot") -> BootId:

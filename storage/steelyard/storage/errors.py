@@ -84,10 +84,31 @@ class RecordNotFound(RecordError):
 
 
 class RecordRefused(RecordError):
-    """The database's own rules refuse the change."""
+    """The database's own rules, or those that are checked in its transaction, refuse the change.
 
-    def __init__(self, kind: str, key: object, reason: str) -> None:
+    Args:
+        kind: what was to be stored.
+        key: which one.
+        reason: why not, with the remedy.
+        field: the one that is at fault, where one is.
+        value: what stands in it.
+        remedy: what to do about it, as a full clause; "" where the reason says all.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        key: object,
+        reason: str,
+        *,
+        field: str | None = None,
+        value: object = None,
+        remedy: str = "",
+    ) -> None:
         self.kind = kind
         self.key = key
         self.reason = reason
-        super().__init__(f"{kind} {key!r} is refused: {reason}")
+        self.field = field
+        self.value = value
+        self.remedy = remedy
+        super().__init__(f"{kind} {key!r} is refused: {reason}{f': {remedy}' if remedy else ''}")

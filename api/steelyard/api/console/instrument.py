@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from steelyard.api.beam import error_text, limits_text, share_of_limit
 from steelyard.api.charts import ReadingSpans, error_chart, readings_chart
+from steelyard.api.console.device import device_facts
 from steelyard.api.console.pages import Fact, Pages
 from steelyard.api.console.reader import Reading
 from steelyard.api.desk import Desk, FleetItem
@@ -324,11 +325,9 @@ def _plate(item: FleetItem, legal: LegalStatus | None) -> list[Fact]:
     facts = [
         Fact(name="Number", text=held.id),
         Fact(name="Serial number", text=held.serial),
-        Fact(name="Accuracy class", text=held.accuracy_class),
         Fact(name="Kind", text=KINDS[held.kind]),
-        Fact(name="Device profile", text=held.profile),
-        Fact(name="Place", text=f"{held.location}, {item.owner.name}"),
-        Fact(name="Gateway", text=held.gateway),
+        Fact(name="Place", text=", ".join(part for part in (held.location, item.owner.name) if part)),
+        *device_facts(held),
     ]
     if legal is not None:
         facts.append(Fact(name="Control", text=REGIMES[legal.regime]))

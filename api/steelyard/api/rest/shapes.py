@@ -50,9 +50,9 @@ class InstrumentShape(Given):
     id: str
     name: str
     organization: str
-    gateway: str
+    gateway: str | None = Field(description="Null for a device that nothing reads.")
     kind: InstrumentKind
-    profile: str
+    profile: str | None
     serial: str
     location: str
     accuracy_class: str

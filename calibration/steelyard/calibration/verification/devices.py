@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from steelyard.calibration.catalogue.words import DeviceState, Regime, Use
+from steelyard.calibration.catalogue.words import DeviceState, Regime
 from steelyard.calibration.errors import LegalDataError
 from steelyard.calibration.mpe import MaximumPermissibleError
+from steelyard.contracts.devices import Use
 from steelyard.contracts.identifiers import InstrumentId
 
 __all__ = ["Device", "DeviceState", "Use"]

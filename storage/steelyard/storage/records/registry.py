@@ -1,20 +1,23 @@
-"""What is registered: organizations, gateways, instruments, channels, legal data, reference pairs."""
+"""What is registered: organizations, gateways, positions, instruments, channels, legal data, reference pairs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from sqlalchemy import insert, select, update
 
 from steelyard.calibration.verification.audit import AuditEntry
+from steelyard.calibration.verification.device_states import StateEntry
 from steelyard.calibration.verification.observations import ReferencePair
 from steelyard.calibration.verification.regime import LegalStatus
 from steelyard.calibration.verification.work_orders import TERMINAL
+from steelyard.contracts.devices import Ownership, Placement, Position
 from steelyard.contracts.keys import PublicKey
 from steelyard.contracts.registry import Channel, Gateway, Instrument, Organization
-from steelyard.storage.records import schema
+from steelyard.storage.records import devices, schema
 from steelyard.storage.records.audit import add_audit
 from steelyard.storage.records.columns import from_row, to_row
 
@@ -30,24 +33,38 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """What is to be registered. Channels of one instrument are kept in the order in which they stand here."""
+    """What is to be registered. Channels of one instrument are kept in the order in which they stand here.
+
+    An instrument without `ownerships` belongs to its organization: from the beginning when it is new, else from the day
+    of registration on.
+    """
 
     organizations: Sequence[Organization] = ()
     gateways: Sequence[Gateway] = ()
+    positions: Sequence[Position] = ()
     instruments: Sequence[Instrument] = ()
     channels: Sequence[Channel] = ()
     legal_statuses: Sequence[LegalStatus] = ()
     reference_pairs: Sequence[ReferencePair] = ()
+    ownerships: Sequence[Ownership] = ()
+    placements: Sequence[Placement] = ()
+    states: Sequence[StateEntry] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registrar:
-    """Who registers, as the audit trail will say. `at_ns` UTC nanoseconds."""
+    """Who registers, as the audit trail will say. `at_ns` UTC ns; `today` the legal date where it is not UTC's."""
 
     who: str
     role: str
     why: str
     at_ns: int
+    today: date | None = None
+
+    @property
+    def day(self) -> date:
+        """The legal date of the registration."""
+        return self.today or datetime.fromtimestamp(self.at_ns // 1_000_000_000, UTC).date()
 
 
 class RegistryRepository:
@@ -63,7 +80,9 @@ class RegistryRepository:
         is.
 
         Raises:
-            RecordRefused: if something refers to what is not registered; nothing is changed then.
+            RecordRefused: if something refers to what is not registered, another serial number stands under a
+            registered id, or a device would have two owners, positions or a life after its end; nothing is changed
+            then.
         """
         with self._database.write("registration", registrar.why) as connection:
             changes = list(_apply(connection, registration, registrar))
@@ -103,6 +122,11 @@ class RegistryRepository:
         """Return all reference pairs."""
         return self._all(ReferencePair, schema.reference_pair)
 
+    def device_states(self) -> Sequence[StateEntry]:
+        """Return the states of all devices by device and day; of one day the last entered counts."""
+        with self._database.read() as connection:
+            return devices.read_states(connection)
+
     def organization(self, organization: OrganizationId) -> Organization | None:
         """Return one organization."""
         return self._one(Organization, schema.organization, organization)
@@ -137,9 +161,24 @@ def _apply(connection: Connection, registration: Registration, registrar: Regist
         yield from _put(connection, schema.organization, to_row(record), registrar)
     for gateway in registration.gateways:
         yield from _put(connection, schema.gateway, to_row(gateway), registrar)
-    for instrument in registration.instruments:
+    for position in registration.positions:
+        yield from _put(connection, schema.position, to_row(position), registrar)
+    for instrument in devices.with_owners(connection, registration.instruments, registration.ownerships, registrar.day):
+        devices.require_same_serial(connection, instrument)
         yield from _put(connection, schema.instrument, to_row(instrument), registrar)
         yield from _hand_over(connection, instrument, registrar)
+    for change in devices.apply(connection, registration, registrar.day):
+        yield AuditEntry(
+            at_ns=registrar.at_ns,
+            who=registrar.who,
+            role=registrar.role,
+            action="register" if change.old is None else "correct",
+            object_kind=change.kind,
+            object_id=change.instrument,
+            old=change.old,
+            new=change.new,
+            why=registrar.why,
+        )
     for channel in registration.channels:
         place = places[channel.instrument] = places.get(channel.instrument, -1) + 1
         yield from _put(connection, schema.channel, {**to_row(channel), "place": place}, registrar)
