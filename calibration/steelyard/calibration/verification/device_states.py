@@ -33,6 +33,14 @@ IN_USE = StateNow(state=DeviceState.IN_USE, since=None)
 """Of a device of which no state is on record."""
 
 
+def states_on(entries: Iterable[StateEntry], day: date) -> dict[InstrumentId, StateNow]:
+    """The state on `day` of each device that has an entry."""
+    of_device: dict[InstrumentId, list[StateEntry]] = {}
+    for one in entries:
+        of_device.setdefault(one.instrument, []).append(one)
+    return {name: state_on(found, day) for name, found in of_device.items()}
+
+
 def state_on(entries: Iterable[StateEntry], day: date) -> StateNow:
     """The state on `day`, from one device's entries in the order of their entry: of one day the last counts."""
     so_far = sorted((one for one in entries if one.since <= day), key=lambda one: one.since)
