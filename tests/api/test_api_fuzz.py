@@ -32,6 +32,7 @@ KNOWN_TO_THE_STORES_ALONE = {
     ("GET /api/v1/instruments/{instrument}/readings", "start"): "lies before the end, which JSON Schema cannot compare",
     ("POST /api/v1/instruments/{instrument}/events", "completed"): "is today at the latest, by the legal date",
     ("POST /api/v1/instruments/{instrument}/events", "points.unit"): "is that of the instrument's permitted error",
+    ("PUT /api/v1/instruments/{instrument}/state", "since"): "is today at the latest, by the legal date",
     ("POST /api/v1/work-orders/{work_order}/transitions", "assign_to"): "is an institute that is registered",
     ("POST /api/v1/work-orders/{work_order}/transitions", "why"): "is needed for some steps, by the order's state",
 }

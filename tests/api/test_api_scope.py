@@ -15,6 +15,7 @@ REGIONS = {each.id: each.region for each in ORGANIZATIONS}
 OWNER_OF = {device.id: device.organization for device in DEVICES}
 OBJECTS = {
     "instrument": {"hengyuan": "pt-h-02", "linjiang": "ws-l-02", "taihu": "tt-t-01", "provincial": "tt-i-01"},
+    "position": {org: f"place-{org}" for org in ("hengyuan", "linjiang", "taihu", "provincial")},
     "work_order": {"hengyuan": "wo-pt-h-02-drift", "linjiang": "wo-ws-l-02-due"},
 }
 BODIES = {
@@ -24,6 +25,7 @@ BODIES = {
         "decision": "passed",
         "performed_by": "Provincial Metrology Institute",
     },
+    "state": {"state": "stored", "since": "2026-11-20", "why": "the line stands still"},
     "transitions": {"to": "approved", "why": "agreed"},
     "acknowledge": None,
 }
@@ -91,6 +93,7 @@ LISTS = {
     "/api/v1/alerts": "organization",
     "/api/v1/due-dates": "organization",
     "/api/v1/organizations": "id",
+    "/api/v1/positions": "organization",
 }
 
 

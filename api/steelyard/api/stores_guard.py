@@ -29,6 +29,8 @@ def as_refused(error: StorageError | CalibrationError | ContractError) -> Refuse
         return kind(str(error), field=error.field, value=str(error.value), remedy=_sentence(error.remedy))
     if isinstance(error, CalibrationError | ContractError):
         return Invalid(str(error), field=error.field, value=str(error.value), remedy=_sentence(error.remedy))
+    if isinstance(error, RecordRefused) and error.field is not None:
+        return Conflict(str(error), field=error.field, value=str(error.value), remedy=_sentence(error.remedy))
     if isinstance(error, RecordRefused | RecordNotFound):
         return Conflict(str(error), value=str(error.key), remedy="Read it again, then decide anew.")
     return Unavailable(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Literal
@@ -12,20 +12,21 @@ from starlette.responses import Response
 
 from steelyard.api.beam import error_text, limits_text, share_of_limit
 from steelyard.api.charts import ReadingSpans, error_chart, readings_chart
-from steelyard.api.console.device import device_facts
+from steelyard.api.console.device import DeviceView, device_facts, device_view, validity_facts
 from steelyard.api.console.pages import Fact, Pages
 from steelyard.api.console.reader import Reading
 from steelyard.api.desk import Desk, FleetItem
 from steelyard.api.errors import Missing
 from steelyard.api.figures import percent, significant, symbol, value_with_uncertainty, with_unit
+from steelyard.api.history import events_shown, observations_shown
 from steelyard.api.instants import DAY_NS, in_days
 from steelyard.api.live import LiveReading, main_channel, read_live
+from steelyard.api.principals import Principal
 from steelyard.api.room import RoomHere
 from steelyard.api.wording import DECISIONS, EVENTS, KINDS, REGIMES, STANDINGS, STATES, TRIGGERS, Standing, channel_name
 from steelyard.calibration.verification.assessment import Assessment, Assumed, ErrorEstimate
 from steelyard.calibration.verification.events import EventPoint, VerificationEvent
 from steelyard.calibration.verification.regime import LegalStatus
-from steelyard.contracts.identifiers import OrganizationId
 from steelyard.contracts.registry import Channel
 from steelyard.storage.errors import StoreUnavailable
 
@@ -99,6 +100,7 @@ class InstrumentView:
     events: list[EventLine]
     orders: list[OrderLine]
     plate: list[Fact]
+    device: DeviceView
 
 
 @router.get("/instruments/{instrument}")
@@ -110,7 +112,7 @@ def instrument_page(request: Request, room: RoomHere, visit: Reading, instrument
         "instrument.html",
         visit.principal,
         choices=visit.choices,
-        i=_view(room.desk, room.pages, item, room.desk.sight(visit.principal)),
+        i=_view(room.desk, room.pages, item, visit.principal),
     )
     return visit.keep(request, answer)
 
@@ -123,7 +125,7 @@ def error_chart_data(
     item = room.desk.instrument(visit.principal, instrument)
     if item.assessment is None or item.assessment.estimate is None:
         raise Missing("Nothing is known of this instrument's error yet.", field="instrument", value=instrument)
-    observations = room.desk.records.verification.observations(item.instrument.id)
+    observations = observations_shown(room.desk, item)
     return Response(error_chart(item.assessment, observations, scheme), media_type="application/json")
 
 
@@ -138,7 +140,7 @@ def readings_chart_data(
         raise Missing("This instrument has no channel.", field="instrument", value=instrument)
     now_ns = room.desk.clock.now_ns()
     spans = room.desk.readings.buckets(
-        item.instrument.id, channel.id, now_ns - READINGS_SPAN_NS, now_ns + 1, READINGS_SPANS
+        item.instrument.id, channel.id, max(now_ns - READINGS_SPAN_NS, item.since_ns), now_ns + 1, READINGS_SPANS
     )
     chart = ReadingSpans(
         name=channel_name(channel.id),
@@ -157,7 +159,8 @@ def _chart_channel(desk: Desk, item: FleetItem) -> Channel | None:
     return next((channel for channel in channels if channel.id == main), None)
 
 
-def _view(desk: Desk, pages: Pages, item: FleetItem, sight: Collection[OrganizationId]) -> InstrumentView:
+def _view(desk: Desk, pages: Pages, item: FleetItem, reader: Principal) -> InstrumentView:
+    sight = desk.sight(reader)
     held, assessment = item.instrument, item.assessment
     estimate = assessment.estimate if assessment else None
     channels = desk.records.registry.channels_of(held.id)
@@ -168,7 +171,7 @@ def _view(desk: Desk, pages: Pages, item: FleetItem, sight: Collection[Organizat
     except StoreUnavailable:
         no_live = "The store of readings cannot be reached at the moment. Nothing is lost; reload the page in a minute."
     legal = desk.records.registry.legal_status(held.id)
-    events = desk.records.verification.events(held.id)
+    events = events_shown(item, desk.records.verification.events(held.id))
     chart_channel = _chart_channel(desk, item)
     return InstrumentView(
         id=held.id,
@@ -181,7 +184,7 @@ def _view(desk: Desk, pages: Pages, item: FleetItem, sight: Collection[Organizat
         open_order=item.orders[0].id if item.orders else None,
         live=live,
         no_live=no_live,
-        due=_due(assessment, legal, events, desk.today()),
+        due=_due(assessment, legal, events, desk.today(), validity_facts(desk, item, assessment) if assessment else []),
         assessed=estimate is not None,
         error_sentence=_error_sentence(estimate) if estimate else "",
         facts=_facts(assessment, estimate, pages) if assessment and estimate else [],
@@ -199,15 +202,20 @@ def _view(desk: Desk, pages: Pages, item: FleetItem, sight: Collection[Organizat
             if order.organization in sight
         ],
         plate=_plate(item, legal),
+        device=device_view(desk, item, reader, sight),
     )
 
 
 def _due(
-    assessment: Assessment | None, legal: LegalStatus | None, events: Sequence[VerificationEvent], today: date
+    assessment: Assessment | None,
+    legal: LegalStatus | None,
+    events: Sequence[VerificationEvent],
+    today: date,
+    validity: Sequence[Fact],
 ) -> Due:
     if assessment is None:
         return Due(date="", in_words="", because="It has not been assessed yet.", facts=[])
-    facts = []
+    facts = list(validity)
     if events:
         facts.append(Fact(name="Last event", text=f"{EVENTS[events[-1].kind]}, {events[-1].completed.isoformat()}"))
     if legal is not None and legal.period_months is not None:

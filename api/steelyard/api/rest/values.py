@@ -56,4 +56,12 @@ Line = Annotated[
 """One line of text: no control characters (a database, an e-mail header and a table row each forbid some)."""
 Prose = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"), AfterValidator(str.strip)]
 """Text with line breaks, without other control characters; possibly empty."""
+Said = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+    ),
+    AfterValidator(str.strip),
+]
+"""The same, with something in it."""
 Finite = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1e300, le=1e300)]
