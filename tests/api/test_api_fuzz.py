@@ -15,7 +15,7 @@ from fastapi.openapi.utils import get_openapi
 
 from api import fuzzing
 from steelyard.api.access import COOKIE
-from steelyard.api.console import instrument, operations, orders, overview
+from steelyard.api.console import device, instrument, operations, orders, overview
 from steelyard.api.console.reader import Visit, reading
 from steelyard.api.desk import Desk
 from steelyard.api.principals import Principal
@@ -127,7 +127,7 @@ def described_pages(world, sessions, monkeypatch):
     The description knows what a reader of the pages would: names of instruments and orders, and the forms' token.
     """
     app = world.app()
-    routes = [route for page in (overview, instrument, operations, orders) for route in page.router.routes]
+    routes = [route for page in (overview, instrument, device, operations, orders) for route in page.router.routes]
     for route in routes:
         monkeypatch.setattr(route, "include_in_schema", True)
     document = get_openapi(title="Console", version="1", routes=routes)

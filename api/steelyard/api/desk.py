@@ -108,6 +108,15 @@ class Desk:
         """Return the instant at which a legal date begins, UTC nanoseconds."""
         return instant_of(day, self._utc_offset_minutes) - DAY_NS // 2
 
+    def instruments(self, principal: Principal) -> dict[InstrumentId, Instrument]:
+        """Return what is registered of all instruments that the principal may see."""
+        sight, watched = self.sight(principal), self._supervised(principal)
+        return {
+            each.id: each
+            for each in self.records.registry.instruments()
+            if _seen(each.id, each.organization, sight, watched)
+        }
+
     def fleet(self, principal: Principal) -> list[FleetItem]:
         """Return all instruments that the principal may see, the gravest first, then by date. Four queries."""
         sight, watched = self.sight(principal), self._supervised(principal)

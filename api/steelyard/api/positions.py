@@ -33,7 +33,7 @@ class PositionItem:
 
 def positions(desk: Desk, principal: Principal) -> list[PositionItem]:
     """Return the positions that the principal may see, by id: of the organizations, or in the region, that it sees."""
-    visible = {item.instrument.id: item.instrument for item in desk.fleet(principal)}
+    visible = desk.instruments(principal)
     sight = desk.sight(principal)
     placements = desk.records.devices.placements()
     own = principal.organization

@@ -70,7 +70,7 @@ def set_state(desk: Desk, principal: Principal, name: str, *, state: DeviceState
             who=principal.who,
             role=principal.role.value,
             action="set_state",
-            object_kind="instrument",
+            object_kind="device_state",
             object_id=instrument.id,
             old=before.state.value,
             new=f"{state.value} since {since.isoformat()}",
