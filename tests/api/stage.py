@@ -32,12 +32,16 @@ from steelyard.calibration.verification.roles import Role
 from steelyard.calibration.verification.status import InstrumentStatus
 from steelyard.calibration.verification.triggers import Trigger
 from steelyard.calibration.verification.work_orders import Evidence, OrderState, WorkOrder, raise_order
+from steelyard.contracts.devices import FIRST_DAY, Placement, Position
 from steelyard.contracts.frame import Block, ClockStatus, Frame
 from steelyard.contracts.keys import SigningKey
 from steelyard.contracts.registry import Channel, Gateway, Instrument
 from steelyard.storage.ledger import Ledger, LedgerReader
 from steelyard.storage.readings import open_readings
 from steelyard.storage.records import Alert, GatewayHealth, Registrar, Registration, open_records, upgrade
+
+HUNG = {"hengyuan": "pt-h-02", "linjiang": "ws-l-02", "taihu": "tt-t-01", "provincial": "tt-i-01"}
+"""One instrument of each owner hangs at a position, in its owner's region."""
 
 QUICK = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 PASSWORD = "correct horse battery"
@@ -261,6 +265,14 @@ def registration() -> Registration:
             Channel(instrument=d.id, id=name, quantity=quantity, unit=unit, resolution=resolution)
             for d in DEVICES
             for name, quantity, unit, resolution, _ in d.channels
+        ],
+        positions=[
+            Position(id=f"place-{org.id[0]}", organization=org.id, name=f"Place of {org.name}", region=org.region)
+            for org in ORGANIZATIONS
+            if org.id in HUNG
+        ],
+        placements=[
+            Placement(instrument=name, position=f"place-{org[0]}", since=FIRST_DAY) for org, name in HUNG.items()
         ],
         legal_statuses=[
             LegalStatus(

@@ -181,3 +181,25 @@ def test_a_page_prints_without_what_only_a_screen_needs(visit, address):
     expect(page.get_by_role("button", name="Switch")).not_to_be_visible()
     expect(page.get_by_role("navigation", name="Main")).not_to_be_visible()
     expect(page.get_by_text("Why this order exists")).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "instrument"), [(320, "pt-l-01"), (1280, "pt-h-01")])
+def test_the_state_of_a_device_is_changed_by_the_keyboard_on_its_page(visit, address, width, instrument):
+    page = visit({"width": width, "height": 860})
+    page.goto(f"{address}/instruments/{instrument}")
+    drawn(page)
+    choice = page.get_by_role("combobox", name="State", exact=True)
+    choice.focus()
+    page.keyboard.press("S")  # Stored
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.type") == "date"
+    page.get_by_role("textbox", name="Why").focus()
+    page.keyboard.type(f"to the store, at {width} pixels")
+    page.keyboard.press("Tab")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**#device-heading")
+    drawn(page)
+    expect(page.locator("[aria-labelledby=device-heading] dd").first).to_contain_text("Stored, since 2026-11-21")
+    expect(page.get_by_role("heading", name="State, owner and position")).to_be_in_viewport()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

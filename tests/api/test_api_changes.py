@@ -43,10 +43,13 @@ OWN_EVENT = {
     "performed_by": "Hengyuan Chemical",
 }
 NEW_ORDER = {"instrument": "pt-h-02", "trigger": "request", "why": "a customer doubts its readings"}
+STATE = "/api/v1/instruments/pt-h-01/state"
+NEW_STATE = {"state": "stored", "since": "2026-11-20", "why": "line 1 stands still"}
 REQUEST_OF = {
     "/api/v1/instruments/{instrument}/events": ("owner", EVENTS, OWN_EVENT, 201),
     "/api/v1/work-orders": ("operator", "/api/v1/work-orders", NEW_ORDER, 201),
     "/api/v1/work-orders/{work_order}/transitions": ("planner", f"{DRIFT}/transitions", {"to": "approved"}, 200),
+    "/api/v1/instruments/{instrument}/state": ("owner", STATE, NEW_STATE, 200),
     "/api/v1/work-orders/{work_order}/acknowledge": ("owner", f"{DRIFT}/acknowledge", None, 200),
 }
 
@@ -61,7 +64,7 @@ def test_every_changing_route_of_the_interface_writes_exactly_one_audit_entry(st
     assert changing == set(REQUEST_OF)
     for name, path, body, status in REQUEST_OF.values():
         before = stage.records.audit.count()
-        answer = browse(key=name).post(path, json=body)
+        answer = browse(key=name).request("PUT" if path == STATE else "POST", path, json=body)
         assert answer.status_code == status, answer.text
         assert stage.records.audit.count() == before + 1
         (entry,) = stage.records.audit.latest(1)
@@ -77,6 +80,7 @@ def test_every_form_of_the_console_writes_exactly_one_audit_entry(stage, browse)
         "/sign-in", "/sign-out", "/demo/switch",
         "/work-orders/{work_order}/acknowledge", "/work-orders/{work_order}/transitions",
         "/instruments/{instrument}/work-orders",
+        "/instruments/{instrument}/state",
     }  # fmt: skip
     client, demo = browse(), browse(app)
 
@@ -92,6 +96,7 @@ def test_every_form_of_the_console_writes_exactly_one_audit_entry(stage, browse)
     once(lambda: client.post("/work-orders/wo-pt-h-02-drift/transitions", data={"csrf": csrf, "to": "approved"}))
     asked = {"csrf": csrf, "trigger": "complaint", "why": "it sticks"}
     once(lambda: client.post("/instruments/pt-h-01/work-orders", data=asked))
+    once(lambda: client.post("/instruments/pt-h-01/state", data={"csrf": csrf, **NEW_STATE}))
     once(lambda: client.post("/sign-out", data={"csrf": csrf}))
     csrf = demo.csrf("/")
     choice = re.search(r'<option value="(demo-[^"]+supervisor)"', demo.page("/").text)[1]

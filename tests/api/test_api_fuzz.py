@@ -15,7 +15,7 @@ from fastapi.openapi.utils import get_openapi
 
 from api import fuzzing
 from steelyard.api.access import COOKIE
-from steelyard.api.console import instrument, operations, orders, overview
+from steelyard.api.console import device, instrument, operations, orders, overview
 from steelyard.api.console.reader import Visit, reading
 from steelyard.api.desk import Desk
 from steelyard.api.principals import Principal
@@ -30,10 +30,12 @@ CHECKS = {
 
 KNOWN_TO_THE_STORES_ALONE = {
     ("GET /api/v1/instruments/{instrument}/readings", "start"): "lies before the end, which JSON Schema cannot compare",
+    ("GET /api/v1/positions/{position}/readings", "start"): "likewise",
     ("POST /api/v1/instruments/{instrument}/events", "completed"): "is today at the latest, by the legal date",
     ("POST /api/v1/instruments/{instrument}/events", "points.unit"): "is that of the instrument's permitted error",
     ("POST /api/v1/instruments/{instrument}/events", "limited_to"): "goes with the decision limited alone",
     ("POST /api/v1/instruments/{instrument}/events", "items"): "are ids of instruments",
+    ("PUT /api/v1/instruments/{instrument}/state", "since"): "is today at the latest, by the legal date",
     ("POST /api/v1/work-orders/{work_order}/transitions", "assign_to"): "is an institute that serves the owner",
     ("POST /api/v1/work-orders/{work_order}/transitions", "why"): "is needed for some steps, by the order's state",
 }
@@ -128,7 +130,7 @@ def described_pages(world, sessions, monkeypatch):
     The description knows what a reader of the pages would: names of instruments and orders, and the forms' token.
     """
     app = world.app()
-    routes = [route for page in (overview, instrument, operations, orders) for route in page.router.routes]
+    routes = [route for page in (overview, instrument, device, operations, orders) for route in page.router.routes]
     for route in routes:
         monkeypatch.setattr(route, "include_in_schema", True)
     document = get_openapi(title="Console", version="1", routes=routes)

@@ -198,7 +198,7 @@ def test_an_assessment_made_while_the_clock_was_ten_years_ahead_gives_way_to_the
     def shown():
         whole = client.get("/api/v1/instruments/pt-h-02").json()
         (listed,) = [each for each in client.get("/api/v1/instruments").json()["items"] if each["id"] == "pt-h-02"]
-        assert listed == whole
+        assert listed.items() <= whole.items()
         return whole["status"]
 
     stage.records.verification.save_assessments([ahead])

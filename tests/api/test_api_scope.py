@@ -18,6 +18,7 @@ REGIONS = {each.id: each.region for each in ORGANIZATIONS}
 OWNER_OF = {device.id: device.organization for device in DEVICES}
 OBJECTS = {
     "instrument": {"hengyuan": "pt-h-02", "linjiang": "ws-l-02", "taihu": "tt-t-01", "provincial": "tt-i-01"},
+    "position": {org: f"place-{org[0]}" for org in ("hengyuan", "linjiang", "taihu", "provincial")},
     "work_order": {"hengyuan": "wo-pt-h-02-drift", "linjiang": "wo-ws-l-02-due"},
 }
 BODIES = {
@@ -27,6 +28,7 @@ BODIES = {
         "decision": "passed",
         "performed_by": "Provincial Metrology Institute",
     },
+    "state": {"state": "stored", "since": "2026-11-20", "why": "the line stands still"},
     "transitions": {"to": "approved", "why": "agreed"},
     "acknowledge": None,
 }
@@ -96,6 +98,7 @@ LISTS = {
     "/api/v1/alerts": "organization",
     "/api/v1/due-dates": "organization",
     "/api/v1/organizations": "id",
+    "/api/v1/positions": "organization",
 }
 
 

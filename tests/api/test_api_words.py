@@ -18,12 +18,14 @@ from steelyard.api.errors import Conflict, Forbidden, Invalid, Missing, NotSigne
 from steelyard.api.principals import ROLES_BY_KIND
 from steelyard.api.stores_guard import as_refused
 from steelyard.calibration.errors import LegalDataError, OrderChanged, OrderExists, TransitionRefused
+from steelyard.calibration.verification.devices import DeviceState
 from steelyard.calibration.verification.events import Decision, EventKind
 from steelyard.calibration.verification.regime import Regime
 from steelyard.calibration.verification.roles import Role
 from steelyard.calibration.verification.status import InstrumentStatus
 from steelyard.calibration.verification.triggers import Trigger
 from steelyard.calibration.verification.work_orders import TRANSITIONS, OrderState
+from steelyard.contracts.devices import Use
 from steelyard.contracts.errors import UnitError
 from steelyard.contracts.reading import Quality
 from steelyard.contracts.registry import OrganizationKind
@@ -43,6 +45,8 @@ HOSTILE = "<script>alert(1)</script>\"'&{{ 7*7 }}"
         (EventKind, wording.EVENTS),
         (Decision, wording.DECISIONS),
         (Regime, wording.REGIMES),
+        (DeviceState, wording.DEVICE_STATES),
+        (Use, wording.USES),
         (Quality, wording.QUALITIES),
         (OrganizationKind, ROLES_BY_KIND),
     ],
@@ -103,7 +107,7 @@ def test_names_and_reasons_are_shown_as_text(stage, browse):
     registry = stage.records.registry
     held = registry.instrument("pt-h-02")
     registry.apply(
-        Registration(instruments=[replace(held, name=HOSTILE, location=HOSTILE, serial=HOSTILE)]),
+        Registration(instruments=[replace(held, name=HOSTILE, location=HOSTILE, maker=HOSTILE, model=HOSTILE)]),
         Registrar(who="t", role="administrator", why="t", at_ns=NOW_NS),
     )
     device = next(d for d in DEVICES if d.id == "pt-h-02")

@@ -10,6 +10,7 @@ from steelyard.calibration.errors import OrderChanged, OrderExists
 from steelyard.calibration.ports import Cursor, RecordSize
 from steelyard.calibration.verification.assessment import Assessment
 from steelyard.calibration.verification.audit import AuditEntry
+from steelyard.calibration.verification.device_states import StateEntry
 from steelyard.calibration.verification.events import VerificationEvent
 from steelyard.calibration.verification.observations import ErrorObservation, ReferencePair
 from steelyard.calibration.verification.regime import LegalStatus
@@ -28,6 +29,10 @@ class MemoryRegistry:
         self.channel_list: list[Channel] = []
         self.legal: dict[InstrumentId, LegalStatus] = {}
         self.pairs: list[ReferencePair] = []
+        self.states: list[StateEntry] = []
+
+    def device_states(self) -> Sequence[StateEntry]:
+        return sorted(self.states, key=lambda one: (one.instrument, one.since))
 
     def instruments(self) -> Sequence[Instrument]:
         return list(self.instrument_list)

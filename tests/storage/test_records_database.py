@@ -10,7 +10,8 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, make_url, text
+from sqlalchemy import column, create_engine, inspect, make_url, text
+from sqlalchemy import table as sqlalchemy_table
 
 from steelyard.contracts.errors import SettingsError
 from steelyard.contracts.identifiers import InstrumentId
@@ -68,8 +69,11 @@ def test_a_weighing_instrument_of_before_becomes_a_digital_indicating_scale(
         command.upgrade(config, "r0002")
         connection.execute(schema.organization.insert(), [asdict(each) for each in registration.organizations])
         connection.execute(schema.gateway.insert(), [asdict(each) for each in registration.gateways])
+        columns = ["id", "organization", "gateway", "name", "kind", "profile", "serial", "location", "accuracy_class"]
+        table = sqlalchemy_table("instrument", *map(column, columns))
         for each, kind in zip(registration.instruments, ("weighing_instrument", "electricity_meter"), strict=True):
-            connection.execute(schema.instrument.insert(), asdict(each) | {"kind": kind})
+            row = asdict(each) | {"kind": kind}
+            connection.execute(table.insert(), {name: row[name] for name in columns})
     database.close()
     upgrade(records_url)
     with open_records(records_url) as records:

@@ -139,7 +139,7 @@ def test_open_orders_go_with_their_instrument_and_ended_ones_stay(records: Recor
     closed = replace(ended, state=OrderState.CANCELLED, revision=2)
     records.orders.update_order(closed, entry("transition", "wo-ended"))
     moved = replace(registration.instruments[0], organization=OrganizationId("provincial"))
-    assert records.registry.apply(Registration(instruments=[moved]), REGISTRAR) == 2
+    assert records.registry.apply(Registration(instruments=[moved]), REGISTRAR) == 3  # instrument, order, ownership
     given = records.orders.order("wo-open")
     assert given is not None
     assert (given.organization, given.revision) == ("provincial", open_one.revision + 1)

@@ -19,7 +19,7 @@ from starlette.routing import Match
 from steelyard.api import problems
 from steelyard.api.access import Access
 from steelyard.api.assets import KEEP, ROOT
-from steelyard.api.console import instrument, operations, orders, overview, sign_in
+from steelyard.api.console import device, instrument, operations, orders, overview, sign_in
 from steelyard.api.console.pages import Pages
 from steelyard.api.console.progress import progress
 from steelyard.api.desk import Desk
@@ -28,6 +28,7 @@ from steelyard.api.headers import Surroundings
 from steelyard.api.metrics import CONTENT_TYPE, METHODS, Meters
 from steelyard.api.passwords import Passwords
 from steelyard.api.problems import Problem
+from steelyard.api.rest import devices as rest_devices
 from steelyard.api.rest import instruments as rest_instruments
 from steelyard.api.rest import operations as rest_operations
 from steelyard.api.rest import orders as rest_orders
@@ -95,9 +96,9 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.room = room
-    for router in (rest_instruments.router, rest_orders.router, rest_operations.router):
+    for router in (rest_instruments.router, rest_orders.router, rest_operations.router, rest_devices.router):
         app.include_router(router)
-    for page in (overview, instrument, orders, operations, sign_in):
+    for page in (overview, instrument, device, orders, operations, sign_in):
         app.include_router(page.router)
     _serve_files(app)
     _serve_health(app, networks)

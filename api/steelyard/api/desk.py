@@ -7,20 +7,24 @@ place. What another organization owns is `Missing`, like what is not there.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from steelyard.api.errors import Forbidden, Missing
+from steelyard.api.instants import DAY_NS
 from steelyard.api.principals import Principal, visible
+from steelyard.api.supervision import Supervised, supervised
 from steelyard.api.wording import GROUP_OF
 from steelyard.calibration.completeness import StillMissing, still_missing
 from steelyard.calibration.verification.assessment import Assessment
-from steelyard.calibration.verification.due_date import legal_date
+from steelyard.calibration.verification.due_date import instant_of, legal_date
 from steelyard.calibration.verification.work_orders import WorkOrder
 from steelyard.contracts.clock import Clock
+from steelyard.contracts.devices import FIRST_DAY, Ownership
 from steelyard.contracts.errors import IdentifierError
 from steelyard.contracts.identifiers import InstrumentId, OrganizationId, parse_instrument_id
-from steelyard.contracts.registry import Gateway, Instrument, Organization
+from steelyard.contracts.registry import Gateway, Instrument, Organization, OrganizationKind
 from steelyard.storage.ledger import LedgerReader, Refused
 from steelyard.storage.readings.port import ReadingsStore
 from steelyard.storage.records import Alert, GatewayHealth, Records
@@ -31,12 +35,18 @@ MAX_REFUSED = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetItem:
-    """An instrument, whose it is, what is known of it, and its open orders (the gravest first)."""
+    """An instrument, whose it is, what is known of it, and its open orders (the gravest first).
+
+    Readings and what follows from them are shown from the legal date `since` on, which begins at `since_ns` (UTC ns):
+    before, the device was somebody else's.
+    """
 
     instrument: Instrument
     owner: Organization
     assessment: Assessment | None
     orders: tuple[WorkOrder, ...]
+    since: date = FIRST_DAY
+    since_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +91,36 @@ class Desk:
 
     def sight(self, principal: Principal) -> dict[OrganizationId, Organization]:
         """Return the organizations whose things the principal may see."""
+        watched = self._supervised(principal)
+        return self._at_home(principal) if watched is None else self._at_home(principal) | watched.owners
+
+    def _at_home(self, principal: Principal) -> dict[OrganizationId, Organization]:
+        """The organizations themselves, wherever their instruments hang."""
         registry = self.records.registry
         return visible(principal, registry.organizations(), registry.service_relations(), self.today())
 
+    def _supervised(self, principal: Principal) -> Supervised | None:
+        """What a supervisor sees of instruments; None for all others, who see what their organizations own."""
+        if principal.organization.kind is not OrganizationKind.SUPERVISOR:
+            return None
+        return supervised(self.records, principal.organization.region, self.today())
+
+    def legal_day_ns(self, day: date) -> int:
+        """Return the instant at which a legal date begins, UTC nanoseconds."""
+        return instant_of(day, self._utc_offset_minutes) - DAY_NS // 2
+
+    def instruments(self, principal: Principal) -> dict[InstrumentId, Instrument]:
+        """Return what is registered of all instruments that the principal may see."""
+        sight, watched = self.sight(principal), self._supervised(principal)
+        return {
+            each.id: each
+            for each in self.records.registry.instruments()
+            if _seen(each.id, each.organization, sight, watched)
+        }
+
     def fleet(self, principal: Principal) -> list[FleetItem]:
         """Return all instruments that the principal may see, the gravest first, then by date. Five queries."""
-        sight = self.sight(principal)
+        sight, watched = self.sight(principal), self._supervised(principal)
         assessments = self.records.verification.latest_assessments()
         orders: dict[InstrumentId, list[WorkOrder]] = defaultdict(list)
         for order in self.records.orders.open_orders():
@@ -99,7 +133,7 @@ class Desk:
                 orders=tuple(orders.get(instrument.id, ())),
             )
             for instrument in self.records.registry.instruments()
-            if instrument.organization in sight
+            if _seen(instrument.id, instrument.organization, sight, watched)
         ]
         return sorted(items, key=_urgency)
 
@@ -109,16 +143,21 @@ class Desk:
         Raises:
             Missing: there is none of this name that the principal may see.
         """
-        sight = self.sight(principal)
+        sight, watched = self.sight(principal), self._supervised(principal)
         instrument = self._instrument(name)
-        if instrument is None or instrument.organization not in sight:
+        if instrument is None or not _seen(instrument.id, instrument.organization, sight, watched):
             raise _no_instrument(name)
         orders = self.records.orders.orders_of(instrument.id)
+        since = FIRST_DAY
+        if watched is None:
+            since = shown_since(self.records.devices.ownerships(instrument.id), sight, self.today())
         return FleetItem(
             instrument=instrument,
             owner=sight[instrument.organization],
             assessment=self.newest_assessment(instrument.id),
             orders=tuple(order for order in orders if order.open),
+            since=since,
+            since_ns=0 if since <= FIRST_DAY else self.legal_day_ns(since),
         )
 
     def any_instrument(self, name: str) -> Instrument:
@@ -144,7 +183,12 @@ class Desk:
 
     def orders(self, principal: Principal) -> list[WorkOrder]:
         """Return the orders for instruments that the principal may see: open ones first, then by date, newest first."""
-        found = self.records.orders.orders(list(self.sight(principal)))
+        sight, watched = self.sight(principal), self._supervised(principal)
+        found = [
+            order
+            for order in self.records.orders.orders(list(sight))
+            if _seen(order.instrument, order.organization, sight, watched)
+        ]
         return sorted(found, key=lambda o: (not o.open, o.due_date is None, o.due_date or 0, -o.raised_ns))
 
     def order(self, principal: Principal, name: str) -> WorkOrder:
@@ -154,7 +198,10 @@ class Desk:
             Missing: there is none of this name that the principal may see.
         """
         order = self.records.orders.order(name) if _plain(name) else None
-        if order is None or order.organization not in self.sight(principal):
+        seen = order is not None and _seen(
+            order.instrument, order.organization, self.sight(principal), self._supervised(principal)
+        )
+        if order is None or not seen:
             raise Missing(
                 "There is no work order of this name that you may see.",
                 field="work_order",
@@ -165,11 +212,12 @@ class Desk:
 
     def gateways(self, principal: Principal) -> list[GatewayItem]:
         """Return the gateways that the principal may see, by name."""
-        sight = self.sight(principal)
+        sight = self._at_home(principal)
         health = {each.gateway: each for each in self.records.health.all()}
         counts: dict[str, int] = defaultdict(int)
         for instrument in self.records.registry.instruments():
-            counts[instrument.gateway] += 1
+            if instrument.gateway is not None:
+                counts[instrument.gateway] += 1
         return [
             GatewayItem(
                 gateway=gateway,
@@ -183,7 +231,9 @@ class Desk:
 
     def alerts(self, principal: Principal, limit: int) -> list[Alert]:
         """Return the newest alerts about instruments that the principal may see, the newest first."""
-        return list(self.records.alerts.log(list(self.sight(principal)), limit))
+        sight, watched = self.sight(principal), self._supervised(principal)
+        found = self.records.alerts.log(list(sight), limit)
+        return [alert for alert in found if _seen(alert.instrument, alert.organization, sight, watched)]
 
     def refused(self, principal: Principal) -> list[Refused]:
         """Return the newest refused messages, the newest first.
@@ -218,6 +268,24 @@ def _no_instrument(name: str) -> Missing:
         value=name,
         remedy="Check the name; the list of your instruments shows them all.",
     )
+
+
+def shown_since(ownerships: Sequence[Ownership], sight: Collection[OrganizationId], today: date) -> date:
+    """Return the first day of a device that somebody sees who sees `sight`: from then on all its owners are."""
+    since = FIRST_DAY
+    for one in sorted(ownerships, key=lambda each: each.since):
+        if one.since <= today and one.organization not in sight:
+            since = today if one.until is None else one.until
+    return since
+
+
+def _seen(
+    instrument: InstrumentId,
+    organization: OrganizationId,
+    sight: Collection[OrganizationId],
+    watched: Supervised | None,
+) -> bool:
+    return organization in sight and (watched is None or instrument in watched.instruments)
 
 
 def _urgency(item: FleetItem) -> tuple[int, bool, int, str]:

@@ -51,7 +51,7 @@ def read_live(desk: Desk, item: FleetItem, channels: Sequence[Channel]) -> list[
     live = [
         _reading(channel, latest[channel.id], item, now_ns, main=channel.id == main)
         for channel in channels
-        if channel.id in latest
+        if channel.id in latest and latest[channel.id].t >= item.since_ns
     ]
     return sorted(live, key=lambda reading: not reading.main)
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from steelyard.calibration.catalogue import builtin_catalogue
+from steelyard.calibration.verification.devices import DeviceState
 from steelyard.calibration.verification.events import Decision, EventKind
 from steelyard.calibration.verification.regime import Regime
 from steelyard.calibration.verification.roles import Role
 from steelyard.calibration.verification.status import InstrumentStatus
 from steelyard.calibration.verification.triggers import Trigger
 from steelyard.calibration.verification.work_orders import OrderState
+from steelyard.contracts.devices import Use
 from steelyard.contracts.reading import Quality
 
 
@@ -281,6 +283,22 @@ REGIMES: dict[Regime, str] = {
     Regime.FIRST_LIMITED: "Mandatory: verified once, limited period of use",
     Regime.PERIODIC: "Mandatory: verified periodically",
     Regime.VOLUNTARY: "Voluntary: calibrated by the owner's policy",
+}
+
+DEVICE_STATES: dict[DeviceState, str] = {
+    DeviceState.IN_USE: "In use",
+    DeviceState.STORED: "Stored",
+    DeviceState.UNDER_REPAIR: "Under repair",
+    DeviceState.OUT_OF_SERVICE: "Out of service",
+    DeviceState.SCRAPPED: "Scrapped",
+}
+
+USES: dict[Use, str] = {
+    Use.TRADE: "Trade settlement",
+    Use.SAFETY: "Safety protection",
+    Use.MEDICAL: "Medical care",
+    Use.ENVIRONMENT: "Environmental monitoring",
+    Use.NONE: "The owner's own purposes",
 }
 
 QUALITIES: dict[Quality, str] = {

@@ -15,6 +15,7 @@ from steelyard.calibration.settings import CalibrationSettings
 from steelyard.calibration.tracks import InstrumentRecord, Track, build_track
 from steelyard.calibration.verification.assessment import ErrorEstimate
 from steelyard.calibration.verification.certificates import observations_of
+from steelyard.calibration.verification.device_states import IN_USE, StateNow, states_on
 from steelyard.calibration.verification.due_date import instant_of
 from steelyard.calibration.verification.events import VerificationEvent
 from steelyard.calibration.verification.law import law_of
@@ -32,13 +33,21 @@ _NOTHING = RecordSize(events=0, observations=0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
-    """What is registered, by instrument; `pairs` the usable ones, `seals` the channels that count seal openings."""
+    """What is registered, by instrument; `pairs` the usable ones, `seals` the channels that count seal openings.
+
+    `states` are those of today, of the devices that have any.
+    """
 
     instruments: dict[InstrumentId, Instrument]
     channels: dict[tuple[InstrumentId, ChannelId], Channel]
     legal: dict[InstrumentId, LegalStatus]
     pairs: dict[InstrumentId, ReferencePair]
     seals: dict[InstrumentId, Channel]
+    states: dict[InstrumentId, StateNow]
+
+    def state(self, name: InstrumentId) -> StateNow:
+        """The state of an instrument today."""
+        return self.states.get(name, IN_USE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +66,8 @@ class Known:
         return standing_of(law_of(self.legal), self.events, today)
 
 
-def read_fleet(registry: RegistryPort) -> Fleet:
-    """The registry as it is now. Legal data of instruments that are not registered are left out."""
+def read_fleet(registry: RegistryPort, today: date) -> Fleet:
+    """The registry as it is on a legal date. Legal data of instruments that are not registered are left out."""
     instruments = {one.id: one for one in registry.instruments()}
     channels = registry.channels()
     legal = {one.instrument: one for one in registry.legal_statuses() if one.instrument in instruments}
@@ -68,6 +77,7 @@ def read_fleet(registry: RegistryPort) -> Fleet:
         legal=legal,
         pairs=usable_pairs(registry.reference_pairs(), legal),
         seals={one.instrument: one for one in channels if one.quantity == SEAL_QUANTITY and one.instrument in legal},
+        states=states_on(registry.device_states(), today),
     )
 
 

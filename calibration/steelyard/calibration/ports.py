@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from steelyard.calibration.verification.assessment import Assessment
 from steelyard.calibration.verification.audit import AuditEntry
+from steelyard.calibration.verification.device_states import StateEntry
 from steelyard.calibration.verification.events import VerificationEvent
 from steelyard.calibration.verification.observations import ErrorObservation, ReferencePair
 from steelyard.calibration.verification.regime import LegalStatus
@@ -55,6 +56,10 @@ class RegistryPort(Protocol):
 
     def legal_statuses(self) -> Sequence[LegalStatus]:
         """The legal data of all instruments that have any; one per instrument."""
+        ...
+
+    def device_states(self) -> Sequence[StateEntry]:
+        """The states of all devices by device and day, those of one day in the order of their entry."""
         ...
 
     def reference_pairs(self) -> Sequence[ReferencePair]:

@@ -35,6 +35,8 @@ from steelyard.calibration.settings import CalibrationSettings
 from steelyard.calibration.verification import reasons
 from steelyard.calibration.verification.assessment import Assessment, ErrorEstimate
 from steelyard.calibration.verification.case import Case, LostReference, dates_of
+from steelyard.calibration.verification.device_states import IN_USE, StateNow
+from steelyard.calibration.verification.devices import DeviceState
 from steelyard.calibration.verification.due_date import DueDates, legal_date
 from steelyard.calibration.verification.findings import find, status_of
 from steelyard.calibration.verification.law import law_of
@@ -90,6 +92,7 @@ class CalibrationService:
         self._readings = readings
         self._settings = settings
         self._last_date: date | None = None
+        self._states: dict[InstrumentId, StateNow] = {}
         self._pending: set[InstrumentId] = set()  # what a failed run has learnt but not acted on
         self._reported: dict[InstrumentId, str] = {}
 
@@ -101,7 +104,7 @@ class CalibrationService:
         """
         tally = _Tally()
         today = legal_date(now_ns, self._settings.utc_offset_minutes)
-        fleet = read_fleet(self._registry)
+        fleet = read_fleet(self._registry, today)
         cursors = self._verification.cursors()
         references = self._references(fleet, today)
         self._observe_pairs(fleet, cursors, references, now_ns, tally)
@@ -111,12 +114,13 @@ class CalibrationService:
         seals, seal_cursors = self._observe_seals(fleet, cursors)
         self._pending |= changed
         everyone = today != self._last_date
+        self._pending |= {name for name in fleet.legal if fleet.state(name) != self._states.get(name, IN_USE)}
         concerned = [name for name in fleet.legal if everyone or name in self._pending or name in seals]
         assessed = self._assess(fleet, concerned, seals, references, now_ns=now_ns, today=today, tally=tally)
         if seal_cursors:
             self._verification.append_observations((), seal_cursors)
         self._pending.clear()
-        self._last_date = today
+        self._last_date, self._states = today, fleet.states
         self._report(tally.problems)
         return RunSummary(
             observations=tally.observations,
@@ -209,6 +213,8 @@ class CalibrationService:
                 at_ns=now_ns,
                 today=today,
                 settings=self._settings,
+                state=fleet.state(name).state,
+                came_back=fleet.state(name).came_back,
                 estimates=() if estimate is None else (estimate,),
                 longest_period_months=legal.longest_period_months,
                 lost_reference=_lost(fleet.pairs.get(name), references.get(name)),
@@ -226,7 +232,9 @@ class CalibrationService:
                     instrument=name,
                     at_ns=now_ns,
                     status=status_of(case, dates, findings),
-                    reason=_reason(known, dates, estimate, [finding.evidence for finding in findings.found]),
+                    reason=_reason(
+                        known, dates, estimate, fleet.state(name), [finding.evidence for finding in findings.found]
+                    ),
                     statutory_due=dates.statutory,
                     recommended_due=dates.recommended,
                     due_date=dates.due,
@@ -291,11 +299,15 @@ def _lost(pair: ReferencePair | None, standing: Standing | None) -> LostReferenc
     return None if event is None else LostReference(reference=pair.reference_instrument, event=event)
 
 
-def _reason(known: Known, dates: DueDates, estimate: ErrorEstimate | None, evidence: Sequence[Evidence]) -> str:
-    """The findings' sentences; without any, what is known."""
+def _reason(
+    known: Known, dates: DueDates, estimate: ErrorEstimate | None, state: StateNow, evidence: Sequence[Evidence]
+) -> str:
+    """The findings' sentences; without any, why nothing is asked, or what is known."""
     name = known.legal.instrument
     if evidence:
         return " ".join(one.sentence for one in evidence)
+    if state.state is not DeviceState.IN_USE:
+        return reasons.out_of_use(name, state)
     if estimate is not None:
         return reasons.quiet(name, estimate)
     last = "no completed event is on record" if dates.last_event is None else "its events carry no measured error"

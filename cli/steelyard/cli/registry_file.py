@@ -3,7 +3,9 @@
     [[organization]]  id, name, kind, region, serves
     [[serves]]        institute, enterprise, since, until
     [[gateway]]       id, organization, public_key
-    [[instrument]]    id, gateway, name, profile, serial, location, accuracy_class
+    [[instrument]]    id, name, serial, location, accuracy_class; read: gateway, profile; not read: kind, owner, unit;
+                      maker, model, type_approval, batch, range_low, range_high, scale_interval, parameters, use,
+                      put_into_use; position, since; state, state_since
     [instrument.legal]       regime, channel, period_months, service_date, catalogue, confidence, range_low, range_high
     [instrument.legal.mpe]   unit, source, in_use_factor, rule = { type = "relative", percent = 1.0 }
                              or table, class, unit and the table's parameters
@@ -12,24 +14,38 @@
                       items
     [[event.point]]   test_point, unit, as_found, as_left, expanded_uncertainty, coverage_factor
 
-An instrument's kind and channels come from its profile. The file's text in, frozen types out: nothing is stored here.
+An instrument's kind and channels come from its profile; one that nothing reads has the channel `indication`. Positions,
+owners and placements are tables of `registry_devices`. The file's text in, frozen types out: nothing is stored here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from typing import TypeVar
 
 import msgspec
 
 from steelyard.calibration.catalogue import Catalogue, builtin_catalogue
 from steelyard.calibration.errors import CalibrationError
-from steelyard.calibration.mpe import Confidence, parse_mpe
+from steelyard.calibration.mpe import parse_mpe
 from steelyard.calibration.verification.certificates import require_plausible_date
-from steelyard.calibration.verification.events import Decision, EventKind, EventPoint, VerificationEvent
+from steelyard.calibration.verification.device_states import StateEntry
+from steelyard.calibration.verification.devices import device_of
+from steelyard.calibration.verification.events import EventPoint, VerificationEvent
 from steelyard.calibration.verification.observations import ReferencePair
-from steelyard.calibration.verification.regime import CatalogueReference, LegalStatus, Regime
+from steelyard.calibration.verification.regime import CatalogueReference, LegalStatus
+from steelyard.cli import registry_devices
+from steelyard.cli.registry_tables import (
+    EventTable,
+    GatewayTable,
+    InstrumentTable,
+    LegalTable,
+    OrganizationTable,
+    PairTable,
+    RegistryTables,
+)
+from steelyard.contracts.devices import Placement
 from steelyard.contracts.errors import ContractError, SettingsError
 from steelyard.contracts.identifiers import (
     ChannelId,
@@ -53,126 +69,14 @@ from steelyard.contracts.registry import (
     ServiceRelation,
 )
 from steelyard.contracts.toml import convert, parse_toml
+from steelyard.contracts.units import parse_unit
 from steelyard.storage.records.registry import Registration
 
-
-class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Strict: a misspelt key is an error."""
-
-
-class OrganizationTable(_Table, frozen=True):
-    """``[[organization]]``; `serves` names the enterprises that an institute serves, from the beginning without end."""
-
-    id: str
-    name: str
-    kind: OrganizationKind
-    region: str
-    serves: tuple[str, ...] = ()
+INDICATION = ChannelId("indication")
+"""The channel of a device that nothing reads: what is observed of it has a place there."""
 
 
-class ServesTable(_Table, frozen=True):
-    """``[[serves]]``: `since` is the first legal date, `until` the first one without it."""
-
-    institute: str
-    enterprise: str
-    since: date | None = None
-    until: date | None = None
-
-
-class GatewayTable(_Table, frozen=True):
-    """``[[gateway]]``."""
-
-    id: str
-    organization: str
-    public_key: str
-
-
-class LegalTable(_Table, frozen=True):
-    """``[instrument.legal]``: periods in calendar months, the range in the MPE's unit, `mpe` for `parse_mpe`."""
-
-    regime: Regime
-    channel: str
-    mpe: dict[str, object]
-    catalogue: str
-    confidence: Confidence
-    period_months: int | None = None
-    service_date: date | None = None
-    range_low: float | None = None
-    range_high: float | None = None
-    longest_period_months: int | None = None
-
-
-class InstrumentTable(_Table, frozen=True):
-    """``[[instrument]]``."""
-
-    id: str
-    gateway: str
-    name: str
-    profile: str
-    serial: str
-    location: str
-    accuracy_class: str
-    legal: LegalTable | None = None
-
-
-class PairTable(_Table, frozen=True):
-    """``[[pair]]``: uncertainty in the channel's unit, or in % of the value when `relative`."""
-
-    instrument: str
-    channel: str
-    reference_instrument: str
-    reference_channel: str
-    expanded_uncertainty: float
-    coverage_factor: float = 2.0
-    relative: bool = False
-
-
-class PointTable(_Table, frozen=True):
-    """``[[event.point]]``: errors and uncertainty in `unit`."""
-
-    test_point: float
-    unit: str
-    as_found: float | None = None
-    as_left: float | None = None
-    expanded_uncertainty: float | None = None
-    coverage_factor: float = 2.0
-
-
-class EventTable(_Table, frozen=True, rename={"points": "point"}):
-    """``[[event]]``: a past certificate; `items` names all instruments of one certificate for many."""
-
-    id: str
-    instrument: str
-    kind: EventKind
-    completed: date
-    decision: Decision
-    performed_by: str
-    certificate: str | None = None
-    limited_to: str | None = None
-    supersedes: str | None = None
-    items: tuple[str, ...] = ()
-    points: tuple[PointTable, ...] = ()
-
-
-class RegistryTables(
-    _Table,
-    frozen=True,
-    rename={
-        "organizations": "organization",
-        "gateways": "gateway",
-        "instruments": "instrument",
-        "pairs": "pair",
-        "events": "event",
-    },
-):
-    """The whole file."""
-
-    organizations: tuple[OrganizationTable, ...] = ()
-    serves: tuple[ServesTable, ...] = ()
-    gateways: tuple[GatewayTable, ...] = ()
-    instruments: tuple[InstrumentTable, ...] = ()
-    pairs: tuple[PairTable, ...] = ()
-    events: tuple[EventTable, ...] = ()
+Given = TypeVar("Given", Placement, StateEntry)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,30 +118,28 @@ def resolve_registry(
     instruments: list[Instrument] = []
     channels: list[Channel] = []
     legal: list[LegalStatus] = []
+    hung: list[Placement] = []
+    states: list[StateEntry] = []
     for table in tables.instruments:
         where = f"{source}: instrument '{table.id}'"
         try:
-            profile = profile_of(table.profile)
+            profile = None if table.profile is None else profile_of(table.profile)
             instrument = _instrument(table, profile, owner_of, kinds)
             instruments.append(instrument)
-            channels.extend(
-                Channel(
-                    instrument=instrument.id,
-                    id=channel.id,
-                    quantity=channel.quantity,
-                    unit=channel.unit,
-                    resolution=channel.resolution,
-                )
-                for channel in profile.channels
-            )
+            own = _channels(instrument, table, profile)
+            channels.extend(own)
             if table.legal is not None:
-                legal.append(_legal(instrument.id, profile, table.legal))
+                legal.append(_legal(instrument.id, own, table.legal))
+            hung.extend(_given(registry_devices.placement_of(instrument.id, table.position, table.since)))
+            states.extend(_given(registry_devices.state_of(instrument.id, table.state, table.state_since, source)))
         except (ContractError, CalibrationError) as error:
-            raise SettingsError(where, table.profile, str(error)) from error
+            raise SettingsError(where, table.profile or table.kind, str(error)) from error
     _once(source, "organization", [each.id for each in organizations])
     _once(source, "gateway", [each.id for each in gateways])
     _once(source, "instrument", [each.id for each in instruments])
     _once(source, "event", [each.id for each in tables.events])
+    _once(source, "position", [each.id for each in tables.positions])
+    regions = {str(each.id): each.region for each in organizations}
     items = {table.id: _items(table, source) for table in tables.events if table.items}
     events = tuple(_event(table, source) for table in tables.events)
     _numbers_once(events, items, source)
@@ -250,6 +152,10 @@ def resolve_registry(
             channels=channels,
             legal_statuses=legal,
             reference_pairs=[_pair(table, source) for table in tables.pairs],
+            positions=[registry_devices.position(table, regions, source) for table in tables.positions],
+            ownerships=registry_devices.ownerships(tables.ownerships, source),
+            placements=registry_devices.placements(tables.placements, hung, source),
+            states=states,
         ),
         events=events,
         items=items,
@@ -313,28 +219,86 @@ def _gateway(table: GatewayTable, source: str) -> Gateway:
 
 
 def _instrument(
-    table: InstrumentTable, profile: Profile, owner_of: dict[GatewayId, OrganizationId], catalogue: Catalogue
+    table: InstrumentTable,
+    profile: Profile | None,
+    owner_of: dict[GatewayId, OrganizationId],
+    catalogue: Catalogue,
 ) -> Instrument:
-    gateway = parse_gateway_id(table.gateway)
-    owner = owner_of.get(gateway)
-    if owner is None:
-        raise SettingsError("gateway", gateway, "no [[gateway]] of this file has this id")
-    return Instrument(
+    gateway = None if table.gateway is None else parse_gateway_id(table.gateway)
+    if gateway is not None and profile is None:
+        raise SettingsError("profile", None, "a gateway reads an instrument by its profile: name it, or no gateway")
+    instrument = Instrument(
         id=parse_instrument_id(table.id),
-        organization=owner,
+        organization=_owner(table, gateway, owner_of),
         gateway=gateway,
         name=table.name,
         # A profile may call it as people do; what is kept is the name.
-        kind=parse_instrument_kind(catalogue.kind(profile.kind).id),
-        profile=profile.id,
+        kind=parse_instrument_kind(catalogue.kind(_kind(table, profile)).id),
+        profile=None if profile is None else profile.id,
         serial=table.serial,
         location=table.location,
         accuracy_class=table.accuracy_class,
+        maker=table.maker,
+        model=table.model,
+        type_approval=table.type_approval,
+        batch=table.batch,
+        range_low=table.range_low,
+        range_high=table.range_high,
+        unit=None if table.unit is None else parse_unit(table.unit, "unit").code,
+        scale_interval=table.scale_interval,
+        parameters=table.parameters,
+        use=table.use,
+        put_into_use=table.put_into_use,
     )
+    device_of(instrument)  # refuses what contradicts itself
+    return instrument
 
 
-def _legal(instrument: InstrumentId, profile: Profile, table: LegalTable) -> LegalStatus:
-    channel = profile.channel(ChannelId(table.channel))
+def _owner(
+    table: InstrumentTable, gateway: GatewayId | None, owner_of: dict[GatewayId, OrganizationId]
+) -> OrganizationId:
+    if gateway is not None and gateway not in owner_of:
+        raise SettingsError("gateway", gateway, "no [[gateway]] of this file has this id")
+    if table.owner is not None:
+        return parse_organization_id(table.owner, "owner")
+    if gateway is None:
+        raise SettingsError("owner", None, "say whose it is: no gateway tells it")
+    return owner_of[gateway]
+
+
+def _kind(table: InstrumentTable, profile: Profile | None) -> str:
+    if profile is None:
+        if table.kind is None:
+            raise SettingsError("kind", None, "say what it is: no profile tells it")
+        return table.kind
+    if table.kind not in {None, profile.kind}:
+        raise SettingsError("kind", table.kind, f"its profile is of a {profile.kind}: leave it out, or correct one")
+    return profile.kind
+
+
+def _channels(instrument: Instrument, table: InstrumentTable, profile: Profile | None) -> list[Channel]:
+    if profile is not None:
+        return [
+            Channel(
+                instrument=instrument.id,
+                id=channel.id,
+                quantity=channel.quantity,
+                unit=channel.unit,
+                resolution=channel.resolution,
+            )
+            for channel in profile.channels
+        ]
+    if instrument.unit is None:
+        raise SettingsError("unit", None, "say in which unit it indicates (UCUM): no profile tells it")
+    # Of a device that nothing reads the step rounds nothing: 0 where nobody says it.
+    step = next((each for each in (table.resolution, table.scale_interval) if each is not None), 0.0)
+    return [
+        Channel(instrument=instrument.id, id=INDICATION, quantity=INDICATION, unit=instrument.unit, resolution=step)
+    ]
+
+
+def _legal(instrument: InstrumentId, channels: list[Channel], table: LegalTable) -> LegalStatus:
+    channel = _channel(channels, table.channel)
     mpe = parse_mpe(table.mpe, "legal.mpe")
     if channel.unit != mpe.unit:
         raise SettingsError("legal.mpe.unit", mpe.unit, f"channel '{channel.id}' is in {channel.unit}: use that")
@@ -350,6 +314,20 @@ def _legal(instrument: InstrumentId, profile: Profile, table: LegalTable) -> Leg
         range_high=table.range_high,
         longest_period_months=table.longest_period_months,
     )
+
+
+def _channel(channels: list[Channel], name: str | None) -> Channel:
+    """The channel that the law controls: where there is one only, nobody needs to name it."""
+    if name is None and len(channels) == 1:
+        return channels[0]
+    for channel in channels:
+        if channel.id == name:
+            return channel
+    raise SettingsError("legal.channel", name, f"there is: {', '.join(channel.id for channel in channels)}")
+
+
+def _given(one: Given | None) -> tuple[Given, ...]:
+    return () if one is None else (one,)
 
 
 def _pair(table: PairTable, source: str) -> ReferencePair:

@@ -17,6 +17,7 @@ InstrumentId = NewType("InstrumentId", str)
 InstrumentKind = NewType("InstrumentKind", str)
 """What an instrument is: the name of a kind in the catalogue, which knows which there are."""
 ChannelId = NewType("ChannelId", str)
+PositionId = NewType("PositionId", str)
 BootId = NewType("BootId", str)
 KeyId = NewType("KeyId", str)
 
@@ -64,6 +65,11 @@ def parse_instrument_kind(text: object, field: str = "kind") -> InstrumentKind:
 def parse_channel_id(text: object, field: str = "channel") -> ChannelId:
     """Accept a channel's name or raise IdentifierError naming `field`."""
     return ChannelId(_parse(text, field))
+
+
+def parse_position_id(text: object, field: str = "position") -> PositionId:
+    """Accept a position's id or raise IdentifierError naming `field`."""
+    return PositionId(_parse(text, field))
 
 
 def parse_boot_id(text: object, field: str = "boot") -> BootId:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from steelyard.contracts.devices import Use
 from steelyard.contracts.identifiers import ChannelId, GatewayId, InstrumentId, InstrumentKind, OrganizationId
 from steelyard.contracts.keys import PublicKey
 
@@ -72,20 +74,34 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instrument:
-    """A measuring instrument as its name plate and its place say; `kind` is a name of the catalogue.
+    """A device as its name plate says, and how it is read; `kind` is a name of the catalogue.
 
-    Its legal standing is kept beside it, in calibration.
+    `organization` is its owner today. `gateway` and `profile` are None for a device that nothing reads. `range_low`,
+    `range_high` and `scale_interval` (e) are in `unit`, a UCUM code; `parameters` are those of its kind's class table
+    (dn, q3, r, qmax …); `use` None is not known. Its legal standing, its owners, positions and states are kept beside
+    it.
     """
 
     id: InstrumentId
     organization: OrganizationId
-    gateway: GatewayId
+    gateway: GatewayId | None = None
     name: str
     kind: InstrumentKind
-    profile: str
+    profile: str | None = None
     serial: str
     location: str
     accuracy_class: str
+    maker: str | None = None
+    model: str | None = None
+    type_approval: str | None = None
+    batch: str | None = None
+    range_low: float | None = None
+    range_high: float | None = None
+    unit: str | None = None
+    scale_interval: float | None = None
+    parameters: Mapping[str, float | str] | None = None
+    use: Use | None = None
+    put_into_use: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

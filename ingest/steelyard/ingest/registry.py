@@ -42,5 +42,6 @@ def build_view(
                 gateway=instrument.gateway, channels=frozenset(of_instrument.get(instrument.id, ()))
             )
             for instrument in instruments
+            if instrument.gateway is not None
         },
     )

@@ -14,11 +14,13 @@ from starlette.responses import RedirectResponse, Response
 from steelyard.api import acts
 from steelyard.api.beam import error_text, limits_text, share_of_limit
 from steelyard.api.charts import ReadingSpans, error_chart, readings_chart
+from steelyard.api.console.device import DeviceView, device_facts, device_view, validity_facts
 from steelyard.api.console.pages import Fact, Pages
 from steelyard.api.console.reader import Reading, Visit, check_form, typed
 from steelyard.api.desk import Desk, FleetItem
 from steelyard.api.errors import Invalid, Missing
 from steelyard.api.figures import percent, significant, symbol, value_with_uncertainty, with_unit
+from steelyard.api.history import events_shown, observations_shown
 from steelyard.api.instants import DAY_NS, in_days
 from steelyard.api.live import LiveReading, main_channel, read_live
 from steelyard.api.principals import Principal
@@ -117,6 +119,7 @@ class InstrumentView:
     plate: list[Fact]
     reasons: list[Fact]
     """Why the reader may raise an order: the form's choices, empty where there is no form."""
+    device: DeviceView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +182,7 @@ def error_chart_data(
     item = room.desk.instrument(visit.principal, instrument)
     if item.assessment is None or item.assessment.estimate is None:
         raise Missing("Nothing is known of this instrument's error yet.", field="instrument", value=instrument)
-    observations = room.desk.records.verification.observations(item.instrument.id)
+    observations = observations_shown(room.desk, item)
     return Response(error_chart(item.assessment, observations, scheme), media_type="application/json")
 
 
@@ -194,7 +197,7 @@ def readings_chart_data(
         raise Missing("This instrument has no channel.", field="instrument", value=instrument)
     now_ns = room.desk.clock.now_ns()
     spans = room.desk.readings.buckets(
-        item.instrument.id, channel.id, now_ns - READINGS_SPAN_NS, now_ns + 1, READINGS_SPANS
+        item.instrument.id, channel.id, max(now_ns - READINGS_SPAN_NS, item.since_ns), now_ns + 1, READINGS_SPANS
     )
     chart = ReadingSpans(
         name=channel_name(channel.id),
@@ -225,7 +228,7 @@ def _view(desk: Desk, pages: Pages, item: FleetItem, reader: Principal) -> Instr
     except StoreUnavailable:
         no_live = "The store of readings cannot be reached at the moment. Nothing is lost; reload the page in a minute."
     legal = desk.records.registry.legal_status(held.id)
-    events = desk.records.verification.events(held.id)
+    events = events_shown(item, desk.records.verification.events(held.id))
     chart_channel = _chart_channel(desk, item)
     return InstrumentView(
         id=held.id,
@@ -238,7 +241,7 @@ def _view(desk: Desk, pages: Pages, item: FleetItem, reader: Principal) -> Instr
         open_order=item.orders[0].id if item.orders else None,
         live=live,
         no_live=no_live,
-        due=_due(assessment, legal, events, desk.today()),
+        due=_due(assessment, legal, events, desk.today(), validity_facts(desk, item, assessment) if assessment else []),
         assessed=estimate is not None,
         error_sentence=_error_sentence(estimate) if estimate else "",
         facts=_facts(assessment, estimate, pages) if assessment and estimate else [],
@@ -259,15 +262,20 @@ def _view(desk: Desk, pages: Pages, item: FleetItem, reader: Principal) -> Instr
         reasons=[Fact(name=each.value, text=TRIGGERS[each].label) for each in FORM_TRIGGERS]
         if acts.may_raise(reader)
         else [],
+        device=device_view(desk, item, reader, sight),
     )
 
 
 def _due(
-    assessment: Assessment | None, legal: LegalStatus | None, events: Sequence[VerificationEvent], today: date
+    assessment: Assessment | None,
+    legal: LegalStatus | None,
+    events: Sequence[VerificationEvent],
+    today: date,
+    validity: Sequence[Fact],
 ) -> Due:
     if assessment is None:
         return Due(date="", in_words="", because="It has not been assessed yet.", facts=[])
-    facts = []
+    facts = list(validity)
     if events:
         facts.append(Fact(name="Last event", text=f"{EVENTS[events[-1].kind]}, {events[-1].completed.isoformat()}"))
     if legal is not None and legal.period_months is not None:
@@ -388,9 +396,8 @@ def _plate(item: FleetItem, legal: LegalStatus | None) -> list[Fact]:
         Fact(name="Serial number", text=held.serial),
         Fact(name="Accuracy class", text=held.accuracy_class),
         Fact(name="Kind", text=kind_name(held.kind)),
-        Fact(name="Device profile", text=held.profile),
-        Fact(name="Place", text=f"{held.location}, {item.owner.name}"),
-        Fact(name="Gateway", text=held.gateway),
+        Fact(name="Place", text=", ".join(part for part in (held.location, item.owner.name) if part)),
+        *device_facts(held),
     ]
     if legal is not None:
         facts.append(Fact(name="Control", text=REGIMES[legal.regime]))

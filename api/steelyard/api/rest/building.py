@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 from steelyard.api.alerts.messages import shown_recipient
 from steelyard.api.desk import FleetItem, GatewayItem
@@ -12,6 +13,7 @@ from steelyard.api.recording import GivenEvent
 from steelyard.api.rest import shapes
 from steelyard.calibration.verification.assessment import Assessment
 from steelyard.calibration.verification.audit import AuditEntry
+from steelyard.calibration.verification.due_date import valid_until
 from steelyard.calibration.verification.events import EventPoint, VerificationEvent
 from steelyard.calibration.verification.observations import ErrorObservation
 from steelyard.calibration.verification.status import InstrumentStatus
@@ -25,6 +27,12 @@ NOT_ASSESSED = "It has not been assessed yet."
 
 def _when(t_ns: int | None) -> str | None:
     return None if t_ns is None else rfc3339(t_ns)
+
+
+def _valid_until(assessment: Assessment | None) -> date | None:
+    if assessment is None or assessment.statutory_due is None:
+        return None
+    return valid_until(assessment.statutory_due)
 
 
 def organization(held: Organization) -> shapes.OrganizationShape:
@@ -50,6 +58,7 @@ def instrument(item: FleetItem) -> shapes.InstrumentShape:
         reason=assessment.reason if assessment else NOT_ASSESSED,
         due_date=assessment.due_date if assessment else None,
         statutory_due=assessment.statutory_due if assessment else None,
+        valid_until=_valid_until(assessment),
         recommended_due=assessment.recommended_due if assessment else None,
         probability_out_of_tolerance=assessment.probability_out_of_tolerance if assessment else None,
         error=estimate.error if estimate else None,
@@ -71,6 +80,7 @@ def due(item: FleetItem) -> shapes.DueShape:
         organization=item.instrument.organization,
         due_date=assessment.due_date if assessment else None,
         statutory_due=assessment.statutory_due if assessment else None,
+        valid_until=_valid_until(assessment),
         recommended_due=assessment.recommended_due if assessment else None,
         status=assessment.status if assessment else None,
         reason=assessment.reason if assessment else NOT_ASSESSED,

@@ -10,10 +10,11 @@ from fastapi import Path, Query
 
 from steelyard.api import recording
 from steelyard.api.errors import Invalid, Missing, TooLarge
+from steelyard.api.history import events_shown, observations_shown
 from steelyard.api.instants import DAY_NS, rfc3339, to_ns
 from steelyard.api.live import read_live
 from steelyard.api.problems import responses
-from steelyard.api.rest import building, routing, shapes
+from steelyard.api.rest import building, device_building, device_shapes, routing, shapes
 from steelyard.api.rest.values import Instant
 from steelyard.api.room import Asking, Changing, Room, RoomHere
 from steelyard.contracts.identifiers import InstrumentId
@@ -38,9 +39,9 @@ def list_instruments(room: RoomHere, principal: Asking) -> shapes.InstrumentList
 
 
 @router.get("/{instrument}", responses=responses(404))
-def get_instrument(room: RoomHere, principal: Asking, instrument: Name) -> shapes.InstrumentShape:
-    """Return one instrument with what is known of it."""
-    return building.instrument(room.desk.instrument(principal, instrument))
+def get_instrument(room: RoomHere, principal: Asking, instrument: Name) -> device_shapes.InstrumentDetail:
+    """Return one instrument with what is known of it, its name plate, state, owner and position."""
+    return device_building.detail(room.desk, room.desk.instrument(principal, instrument), principal)
 
 
 @router.get("/{instrument}/channels", responses=responses(404))
@@ -75,8 +76,20 @@ def get_readings(
     """Return the readings of one channel: each of them, or summarized in `buckets` equal spans of time."""
     item = room.desk.instrument(principal, instrument)
     held = _channel(room, item.instrument.id, channel)
-    start_ns, end_ns = _span(room, start, end)
+    start_ns, end_ns = span(room, start, end)
+    start_ns = max(start_ns, item.since_ns)
     readings = room.desk.readings
+    if start_ns >= end_ns:  # all of it was somebody else's
+        return shapes.ReadingsShape(
+            instrument=item.instrument.id,
+            channel=held.id,
+            unit=held.unit,
+            kind="series" if buckets is None else "buckets",
+            start=rfc3339(end_ns),
+            end=rfc3339(end_ns),
+            t=[],
+            value=[],
+        )
     if buckets is not None:
         spans = readings.buckets(item.instrument.id, held.id, start_ns, end_ns, buckets)
         return shapes.ReadingsShape(
@@ -119,7 +132,7 @@ def list_errors(room: RoomHere, principal: Asking, instrument: Name, start: Star
     """List the observed errors by time, at most 5,000 at once; from the beginning if `start` is left out."""
     item = room.desk.instrument(principal, instrument)
     from_ns = to_ns(start) if start is not None else 0
-    found = [o for o in room.desk.records.verification.observations(item.instrument.id) if o.t_ns >= from_ns]
+    found = [o for o in observations_shown(room.desk, item) if o.t_ns >= from_ns]
     shown = found[:MAX_ERRORS]
     rest = found[MAX_ERRORS:]
     return shapes.ErrorList(
@@ -145,8 +158,9 @@ def get_forecast(room: RoomHere, principal: Asking, instrument: Name) -> shapes.
 @router.get("/{instrument}/events", responses=responses(404))
 def list_events(room: RoomHere, principal: Asking, instrument: Name) -> shapes.EventList:
     """List an instrument's verification events by date."""
-    held = room.desk.instrument(principal, instrument).instrument
-    return shapes.EventList(items=[building.event(each) for each in room.desk.records.verification.events(held.id)])
+    item = room.desk.instrument(principal, instrument)
+    found = events_shown(item, room.desk.records.verification.events(item.instrument.id))
+    return shapes.EventList(items=[building.event(each) for each in found])
 
 
 @router.post("/{instrument}/events", status_code=201, responses=responses(400, 403, 404, 409, 413))
@@ -168,7 +182,12 @@ def _channel(room: Room, instrument: InstrumentId, name: str) -> Channel:
     )
 
 
-def _span(room: Room, start: datetime | None, end: datetime | None) -> tuple[int, int]:
+def span(room: Room, start: datetime | None, end: datetime | None) -> tuple[int, int]:
+    """Return the span that is asked for, UTC nanoseconds, half open; 30 days up to now where nothing is said.
+
+    Raises:
+        Invalid: it ends before it begins.
+    """
     end_ns = to_ns(end) if end is not None else room.desk.clock.now_ns() + 1
     start_ns = to_ns(start) if start is not None else end_ns - DEFAULT_SPAN_NS
     if start_ns >= end_ns:

@@ -50,9 +50,9 @@ class InstrumentShape(Given):
     id: str
     name: str
     organization: str
-    gateway: str
+    gateway: str | None = Field(description="Null for a device that nothing reads.")
     kind: str = Field(description="A name of the catalogue, such as `electricity_meter`.")
-    profile: str
+    profile: str | None
     serial: str
     location: str
     accuracy_class: str
@@ -63,6 +63,7 @@ class InstrumentShape(Given):
         "lengthen a voluntary interval, the recommended."
     )
     statutory_due: date | None
+    valid_until: date | None = Field(description="As printed: the last day before `statutory_due`.")
     recommended_due: date | None
     probability_out_of_tolerance: float | None = Field(
         description="P(error outside the MPE in use) at `assessed_at`; null when no error was ever observed."
@@ -299,6 +300,7 @@ class DueShape(Given):
     organization: str
     due_date: date | None
     statutory_due: date | None
+    valid_until: date | None = Field(description="As printed: the last day before `statutory_due`.")
     recommended_due: date | None
     status: InstrumentStatus | None
     reason: str

@@ -19,9 +19,9 @@ from steelyard.calibration.catalogue.words import (
     PeriodEffect,
     RatioBasis,
     Regime,
-    Use,
 )
 from steelyard.calibration.errors import CatalogueError
+from steelyard.contracts.devices import Use
 
 __all__ = [
     "MANDATORY",

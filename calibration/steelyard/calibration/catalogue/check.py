@@ -11,9 +11,10 @@ from typing import Final
 from steelyard.calibration.catalogue.edition import Edition
 from steelyard.calibration.catalogue.facts import Example, Fact
 from steelyard.calibration.catalogue.kind import Catalogue, Kind
-from steelyard.calibration.catalogue.words import DeviceState, Use
+from steelyard.calibration.catalogue.words import DeviceState
 from steelyard.calibration.errors import CalibrationError
 from steelyard.calibration.mpe import MaximumPermissibleError, Phase, limits_at
+from steelyard.contracts.devices import Use
 
 FIRST_REGULATION: Final = date(1955, 1, 1)
 """The state bureau of metrology was founded in that year."""

@@ -20,9 +20,10 @@ from steelyard.calibration.catalogue.facts import (
 from steelyard.calibration.catalogue.limits import limits_from, needs_of
 from steelyard.calibration.catalogue.plate import ACCURACY_CLASS, Given, NamePlate
 from steelyard.calibration.catalogue.products import product
-from steelyard.calibration.catalogue.words import CountsFrom, DeviceState, Regime, Use
+from steelyard.calibration.catalogue.words import CountsFrom, DeviceState, Regime
 from steelyard.calibration.errors import CatalogueError
 from steelyard.calibration.mpe import Confidence, MaximumPermissibleError
+from steelyard.contracts.devices import Use
 from steelyard.contracts.errors import ContractError
 from steelyard.contracts.units import convert
 

@@ -18,9 +18,9 @@ from steelyard.calibration.catalogue.words import (
     PeriodEffect,
     RatioBasis,
     Regime,
-    Use,
 )
 from steelyard.calibration.mpe import Confidence
+from steelyard.contracts.devices import Use
 
 LONGEST_PERIOD_MONTHS = 1200
 

@@ -5,17 +5,6 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Use(StrEnum):
-    """What its indications are used for; the law controls the first four (SAMR announcement 2020 No. 42)."""
-
-    TRADE = "trade"
-    SAFETY = "safety"
-    MEDICAL = "medical"
-    ENVIRONMENT = "environment"
-    NONE = "none"
-    """For its owner's own purposes only."""
-
-
 class DeviceState(StrEnum):
     """Where a device is in its life."""
 

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from steelyard.calibration.catalogue.words import DeviceState, Regime, Use
+from steelyard.calibration.catalogue.words import DeviceState, Regime
 from steelyard.calibration.errors import LegalDataError
 from steelyard.calibration.mpe import MaximumPermissibleError
+from steelyard.contracts.devices import Use
 from steelyard.contracts.identifiers import InstrumentId
+from steelyard.contracts.registry import Instrument
 
-__all__ = ["Device", "DeviceState", "Use"]
+__all__ = ["Device", "DeviceState", "Use", "device_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,3 +63,30 @@ class Device:
             raise LegalDataError("scale_interval", self.scale_interval, "give a positive number")
         if self.period_months is not None and not 1 <= self.period_months <= 1200:
             raise LegalDataError("period_months", self.period_months, "give 1 to 1200 calendar months")
+
+
+def device_of(instrument: Instrument, state: DeviceState = DeviceState.IN_USE) -> Device:
+    """Return what the law needs to know of a registered instrument.
+
+    Raises:
+        LegalDataError: if its name plate contradicts itself.
+    """
+    return Device(
+        id=instrument.id,
+        name=instrument.name,
+        kind=instrument.kind,
+        accuracy_class=instrument.accuracy_class or None,
+        range_low=instrument.range_low,
+        range_high=instrument.range_high,
+        unit=instrument.unit,
+        scale_interval=instrument.scale_interval,
+        use=instrument.use or Use.NONE,
+        owner=instrument.organization,
+        state=state,
+        put_into_use=instrument.put_into_use,
+        maker=instrument.maker,
+        model=instrument.model,
+        serial=instrument.serial or None,
+        batch=instrument.batch,
+        parameters=instrument.parameters or {},
+    )

@@ -7,6 +7,8 @@ from datetime import date
 
 from steelyard.calibration.verification.assessment import ErrorEstimate, Jump
 from steelyard.calibration.verification.case import Case, LostReference
+from steelyard.calibration.verification.device_states import StateNow
+from steelyard.calibration.verification.devices import DeviceState
 from steelyard.calibration.verification.due_date import DueDates, valid_until
 from steelyard.calibration.verification.events import VerificationEvent
 from steelyard.calibration.verification.lots import FailedLot
@@ -93,6 +95,15 @@ def due(case: Case, dates: DueDates, day: date) -> str:
         f"{'Calibration' if voluntary else 'Verification'} of {case.instrument} {_falls(day, today)}: {months}{last} "
         f"({law}), valid until {valid_until(day).isoformat()}.{back}{known}"
     )
+
+
+def out_of_use(name: InstrumentId, state: StateNow) -> str:
+    """Why nothing is asked of a device that is not in use."""
+    since = "" if state.since is None else f" since {state.since.isoformat()}"
+    if state.state is DeviceState.SCRAPPED:
+        return f"{name} is scrapped{since}: it stays in the ledger, and nothing is asked of it any more."
+    words = state.state.value.replace("_", " ")
+    return f"{name} is {words}{since}: nothing is asked of it until it is in use again, and verified where it must be."
 
 
 def period_of_use(case: Case, day: date) -> str:

@@ -122,12 +122,14 @@ def _apply(arguments: argparse.Namespace) -> int:
     server = read_server_file(arguments.config)
     file = read_registry(arguments.file, loaded_catalogue(arguments.catalogue))
     now_ns = server.clock().now_ns()
-    _require_completed(file, legal_date(now_ns, _utc_offset_minutes(server)))
+    today = legal_date(now_ns, _utc_offset_minutes(server))
+    _require_completed(file, today)
     registrar = Registrar(
         who=getpass.getuser(),
         role=Role.ADMINISTRATOR.value,
         why=f"registry file {arguments.file.name}",
         at_ns=now_ns,
+        today=today,
     )
     with opened_records(server, migrate=True) as records:
         changed, new_events = store_registry(records, file, registrar)

@@ -17,7 +17,7 @@ from steelyard.calibration.mpe import Confidence, parse_mpe
 from steelyard.calibration.verification.due_date import add_months
 from steelyard.calibration.verification.events import Decision, EventKind
 from steelyard.calibration.verification.regime import Regime
-from steelyard.cli.registry_file import (
+from steelyard.cli.registry_tables import (
     EventTable,
     GatewayTable,
     InstrumentTable,

@@ -71,6 +71,33 @@ class Database:
             raise RecordRefused(kind, key, reason_of(error)) from error
 
     @contextmanager
+    def remake(self) -> Iterator[Connection]:
+        """A transaction that may make tables anew to which others refer.
+
+        SQLite changes a column only so, and would take the old table's going for a broken reference. References are
+        therefore looked through at the end, as its manual has it (https://www.sqlite.org/lang_altertable.html, 7).
+
+        Raises:
+            RecordRefused: if something would refer to what is not there; nothing is changed then.
+            StoreUnavailable: if the database cannot be reached or does not answer.
+        """
+        try:
+            with self.guarded(), self._writer.connect() as connection:
+                held = self.dialect == "sqlite"
+                if held:  # within a transaction it would be ignored
+                    connection.connection.cursor().execute("PRAGMA foreign_keys = OFF")
+                with connection.begin():
+                    yield connection
+                    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all() if held else ()
+                    if broken:
+                        reason = f"a row of {broken[0][0]} refers to a row of {broken[0][2]} that is not there"
+                        raise RecordRefused("tables", "migration", reason)
+                if held:
+                    connection.connection.cursor().execute("PRAGMA foreign_keys = ON")
+        except DBAPIError as error:  # guarded lets only broken rules through
+            raise RecordRefused("tables", "migration", reason_of(error)) from error
+
+    @contextmanager
     def guarded(self) -> Iterator[None]:
         """Turn what drivers complain about into StoreUnavailable; broken rules the caller knows better."""
         try:

@@ -34,7 +34,7 @@ def upgrade(url: str) -> None:
     """
     database = Database(url)
     try:
-        with database.write("tables", "migration") as connection:
+        with database.remake() as connection:
             _upgrade(database, connection)
     finally:
         database.close()

@@ -8,6 +8,7 @@ from steelyard.storage.records.accounts import AccountRepository
 from steelyard.storage.records.alerts import AlertRepository
 from steelyard.storage.records.audit import AuditRepository
 from steelyard.storage.records.database import Database
+from steelyard.storage.records.devices import DeviceRepository
 from steelyard.storage.records.health import HealthRepository
 from steelyard.storage.records.migration import require_current
 from steelyard.storage.records.registry import RegistryRepository
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Records:
-    """The records: registry, verification, work orders, accounts, alerts, health, audit; for any number of threads.
+    """The records: registry, devices, verification, orders, accounts, alerts, health, audit; for any number of threads.
 
     Every method raises StoreUnavailable, naming the database and the remedy, when it cannot be reached; the next call
     connects anew.
@@ -30,6 +31,7 @@ class Records:
         self.url = database.url
         """Which database, without the password."""
         self.registry = RegistryRepository(database)
+        self.devices = DeviceRepository(database)
         self.verification = VerificationRepository(database)
         self.orders = WorkOrderRepository(database)
         self.accounts = AccountRepository(database)

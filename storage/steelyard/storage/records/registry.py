@@ -1,20 +1,23 @@
-"""What is registered: organizations, who serves whom, gateways, instruments, channels, legal data, reference pairs."""
+"""What is registered: organizations, relations, gateways, positions, instruments, channels, legal data, pairs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from sqlalchemy import insert, select, update
 
 from steelyard.calibration.verification.audit import AuditEntry
+from steelyard.calibration.verification.device_states import StateEntry
 from steelyard.calibration.verification.observations import ReferencePair
 from steelyard.calibration.verification.regime import LegalStatus
 from steelyard.calibration.verification.work_orders import TERMINAL
+from steelyard.contracts.devices import Ownership, Placement, Position
 from steelyard.contracts.keys import PublicKey
 from steelyard.contracts.registry import Channel, Gateway, Instrument, Organization, ServiceRelation
-from steelyard.storage.records import schema, service_relations
+from steelyard.storage.records import devices, schema, service_relations
 from steelyard.storage.records.audit import add_audit
 from steelyard.storage.records.columns import from_row, to_row
 
@@ -30,25 +33,39 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """What is to be registered. Channels of one instrument are kept in the order in which they stand here."""
+    """What is to be registered. Channels of one instrument are kept in the order in which they stand here.
+
+    An instrument without `ownerships` belongs to its organization: from the beginning when it is new, else from the day
+    of registration on.
+    """
 
     organizations: Sequence[Organization] = ()
     service_relations: Sequence[ServiceRelation] = ()
     gateways: Sequence[Gateway] = ()
+    positions: Sequence[Position] = ()
     instruments: Sequence[Instrument] = ()
     channels: Sequence[Channel] = ()
     legal_statuses: Sequence[LegalStatus] = ()
     reference_pairs: Sequence[ReferencePair] = ()
+    ownerships: Sequence[Ownership] = ()
+    placements: Sequence[Placement] = ()
+    states: Sequence[StateEntry] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registrar:
-    """Who registers, as the audit trail will say. `at_ns` UTC nanoseconds."""
+    """Who registers, as the audit trail will say. `at_ns` UTC ns; `today` the legal date where it is not UTC's."""
 
     who: str
     role: str
     why: str
     at_ns: int
+    today: date | None = None
+
+    @property
+    def day(self) -> date:
+        """The legal date of the registration."""
+        return self.today or datetime.fromtimestamp(self.at_ns // 1_000_000_000, UTC).date()
 
 
 class RegistryRepository:
@@ -64,8 +81,9 @@ class RegistryRepository:
         is.
 
         Raises:
-            RecordRefused: if something refers to what is not registered, or an institute would serve an enterprise
-            twice on one day; nothing is changed then.
+            RecordRefused: if something refers to what is not registered, an institute would serve an enterprise twice
+            on one day, another serial number stands under a registered id, or a device would have two owners, positions
+            or a life after its end; nothing is changed then.
         """
         with self._database.write("registration", registrar.why) as connection:
             changes = list(_apply(connection, registration, registrar))
@@ -109,6 +127,11 @@ class RegistryRepository:
     def reference_pairs(self) -> Sequence[ReferencePair]:
         """Return all reference pairs."""
         return self._all(ReferencePair, schema.reference_pair)
+
+    def device_states(self) -> Sequence[StateEntry]:
+        """Return the states of all devices by device and day; of one day the last entered counts."""
+        with self._database.read() as connection:
+            return devices.read_states(connection)
 
     def organization(self, organization: OrganizationId) -> Organization | None:
         """Return one organization."""
@@ -156,9 +179,24 @@ def _apply(connection: Connection, registration: Registration, registrar: Regist
         )
     for gateway in registration.gateways:
         yield from _put(connection, schema.gateway, to_row(gateway), registrar)
-    for instrument in registration.instruments:
+    for position in registration.positions:
+        yield from _put(connection, schema.position, to_row(position), registrar)
+    for instrument in devices.with_owners(connection, registration.instruments, registration.ownerships, registrar.day):
+        devices.require_same_serial(connection, instrument)
         yield from _put(connection, schema.instrument, to_row(instrument), registrar)
         yield from _hand_over(connection, instrument, registrar)
+    for step in devices.apply(connection, registration, registrar.day):
+        yield AuditEntry(
+            at_ns=registrar.at_ns,
+            who=registrar.who,
+            role=registrar.role,
+            action="register" if step.old is None else "correct",
+            object_kind=step.kind,
+            object_id=step.instrument,
+            old=step.old,
+            new=step.new,
+            why=registrar.why,
+        )
     for channel in registration.channels:
         place = places[channel.instrument] = places.get(channel.instrument, -1) + 1
         yield from _put(connection, schema.channel, {**to_row(channel), "place": place}, registrar)

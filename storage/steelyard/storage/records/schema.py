@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from steelyard.calibration.verification.assessment import ErrorEstimate
+from steelyard.calibration.verification.devices import DeviceState, Use
 from steelyard.calibration.verification.events import Decision, EventKind, EventPoint
 from steelyard.calibration.verification.observations import ObservationSource, ObservationStage
 from steelyard.calibration.verification.regime import CatalogueReference, Regime
@@ -101,14 +102,68 @@ instrument = Table(
     metadata,
     _key(),
     _refers("organization", "organization.id"),
-    _refers("gateway", "gateway.id"),
+    _refers("gateway", "gateway.id", optional=True),
     _text("name"),
     _text("kind"),
-    _text("profile"),
+    _text("profile", optional=True),
     _text("serial"),
     _text("location"),
     _text("accuracy_class"),
+    _text("maker", optional=True),
+    _text("model", optional=True),
+    _text("type_approval", optional=True),
+    _text("batch", optional=True),
+    _real("range_low", optional=True),
+    _real("range_high", optional=True),
+    _text("unit", optional=True),
+    _real("scale_interval", optional=True),
+    Column("parameters", Json(dict[str, float | str]), nullable=True),
+    Column("use", Word(Use), nullable=True),
+    Column("put_into_use", Date, nullable=True),
     Index(None, "organization"),
+)
+
+position = Table(
+    "position",
+    metadata,
+    _key(),
+    _refers("organization", "organization.id"),
+    _text("name"),
+    _text("region"),
+    Column("use", Word(Use), nullable=False),
+)
+
+
+def _span(name: str, of: str) -> Table:
+    """To which `of` a device belongs, from one day to another. Spans of one device do not overlap: `spans` sees to it.
+
+    One of them at most is open, and that the database sees to itself.
+    """
+    table = Table(
+        name,
+        metadata,
+        _refers("instrument", "instrument.id", key=True),
+        _refers(of, f"{of}.id"),
+        Column("since", Date, primary_key=True),
+        Column("until", Date, nullable=True),
+    )
+    open_ended = table.c.until.is_(None)
+    Index(f"uq_{name}_open", table.c.instrument, unique=True, sqlite_where=open_ended, postgresql_where=open_ended)
+    return table
+
+
+ownership = _span("ownership", "organization")
+placement = _span("placement", "position")
+
+device_state = Table(
+    "device_state",
+    metadata,
+    _number(),
+    _refers("instrument", "instrument.id"),
+    Column("state", Word(DeviceState), nullable=False),
+    Column("since", Date, nullable=False),
+    _text("why"),
+    Index(None, "instrument", "since"),
 )
 
 channel = Table(
