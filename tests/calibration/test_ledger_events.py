@@ -22,12 +22,12 @@ def point(row: str, instrument: str = "ts-1") -> EventPoint:
 def test_a_row_becomes_an_event() -> None:
     ledger = events_of(
         HEAD + "|limited_to|completed_at",
-        "e-1|TS-1|after_repair|2026-01-15|limited|C-1|Institute|IIII|2026-01-15T10:30:00",
+        "e-1|TS-1|after_repair|2026-01-15|limited|C-1|Institute|0~30 t|2026-01-15T10:30:00",
     )
     assert ledger.problems == ()
     (event,) = ledger.events
     assert (event.id, event.instrument, event.kind) == ("e-1", "ts-1", EventKind.AFTER_REPAIR)
-    assert (event.completed, event.decision, event.limited_to) == (date(2026, 1, 15), Decision.LIMITED, "IIII")
+    assert (event.completed, event.decision, event.limited_to) == (date(2026, 1, 15), Decision.LIMITED, "0~30 t")
     assert (event.certificate, event.performed_by, event.points) == ("C-1", "Institute", ())
     # Legal time is UTC+8.
     assert event.completed_at_ns == int(datetime(2026, 1, 15, 2, 30, tzinfo=UTC).timestamp()) * 10**9
@@ -185,7 +185,6 @@ def test_a_first_calibration_has_no_error_as_found_and_an_unknown_uncertainty_is
 
 
 ON_THE_15TH = "e|ts-1|calibration|2026-01-15|"
-MEASURED = f"{ON_THE_15TH}|||"
 BAD = {
     "unknown kind of event": ("e|ts-1|calibraton|2026-01-15", "kind", "calibraton", "did you mean calibration"),
     "date as text that nobody can read": ("e|ts-1|calibration|spring", "completed", "spring", "write the date as"),
@@ -200,6 +199,9 @@ BAD = {
     "empty decision of a verification": ("e|ts-1|interim|2026-01-15|", "decision", "", "is empty"),
     "unknown decision": ("e|ts-1|interim|2026-01-15|pased", "decision", "pased", "did you mean passed"),
     "instrument that is not in the ledger": ("e|ts-9|calibration|2026-01-15", "instrument", "ts-9", "no instrument"),
+}
+MEASURED = f"{ON_THE_15TH}|||"
+BAD_POINTS = {
     "unit of another dimension": (f"{MEASURED}5|MPa|0.1", "unit", "MPa", "measures pressure"),
     "error of another dimension": (f"{MEASURED}5|kg|0.1||||MPa", "error_unit", "MPa", "measures pressure"),
     "parts per million of something": (f"{MEASURED}5|kg|500||||ppm", "error_unit", "ppm", "measures dimensionless"),
@@ -213,6 +215,52 @@ BAD = {
     "percent in one cell only": (f"{MEASURED}5|kg|0.1%||1", "as_found", "0.1%", "all in % or none"),
     "percent against the unit": (f"{MEASURED}5|kg|0.1%||||kg", "as_found", "0.1%", "said to be kg"),
 }
+
+
+@pytest.mark.parametrize("name", BAD_POINTS)
+def test_a_wrong_value_takes_its_test_point_away_and_leaves_the_event(name: str) -> None:
+    row, column, value, remedy = BAD_POINTS[name]
+    ledger = events_of(HEAD + POINTS, row, f"{MEASURED}7|kg|0.1")
+    (event,) = ledger.events
+    assert (event.completed, [point.test_point for point in event.points]) == (date(2026, 1, 15), [7.0])
+    (problem,) = ledger.problems
+    assert (problem.sheet, problem.row, problem.column, problem.value) == ("events", 2, column, value)
+    assert remedy in problem.remedy
+    assert problem.remedy.endswith("this test point is left out, the event stands")
+    assert not problem.left_out
+
+
+def test_a_verification_with_an_unreadable_value_keeps_its_date_and_decision() -> None:
+    ledger = events_of(HEAD + POINTS, "e|ts-1|subsequent_verification|2026-01-15|passed|C-1|Lab|5|m|0.1")
+    assert [(event.completed, event.decision, event.points) for event in ledger.events] == [
+        (date(2026, 1, 15), Decision.PASSED, ())
+    ]
+    assert said(ledger) == [(2, "unit", "m")]
+
+
+def test_a_value_that_one_of_many_items_cannot_have_stays_with_the_others() -> None:
+    ledger = events_of(HEAD + POINTS, "e|ts-1;pg-1|calibration|2026-01-15||C-1|Lab|5|kg|0.1")
+    assert [(event.instrument, len(event.points)) for event in ledger.events] == [("ts-1", 1), ("pg-1", 0)]
+    assert said(ledger) == [(2, "unit", "kg")]
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ("20kg||1g", (20.0, "kg", 0.001)),
+        ("0.5 t|kg|0.1kg||||", (500.0, "kg", 0.1)),
+        ("1,000kg||100||||g", (1000.0, "kg", 0.1)),
+    ],
+)
+def test_a_value_may_have_its_unit_in_its_own_cell(cells: str, expected: tuple[float, str, float]) -> None:
+    found = point(cells)
+    assert (found.test_point, found.unit, found.as_found) == pytest.approx(expected)
+
+
+def test_a_unit_in_the_cell_against_the_one_beside_it_is_told() -> None:
+    ledger = events_of(HEAD + POINTS, f"{MEASURED}5|kg|1g||||kg")
+    assert [event.points for event in ledger.events] == [()]
+    assert said(ledger) == [(2, "as_found", "1g")]
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -245,6 +293,33 @@ def test_an_instant_on_another_day_than_the_date_is_refused() -> None:
         "e-1|ts-1|calibration|2026-01-15||C-1|Lab|2026-01-15T20:00:00Z",  # the 16th in China
     )
     assert said(ledger) == [(2, "completed_at", "2026-01-15T20:00:00Z")]
+
+
+@pytest.mark.parametrize(
+    ("told", "left"),
+    [
+        ("2.5级", "2.5"),
+        ("4级", "4.0"),
+        ("class 1.60", "1.6"),
+        ("(0~0.6) MPa", "(0~0.6) MPa"),
+        ("4级 0~0.6 MPa", "4.0, 0~0.6 MPa"),
+        ("4级; 0~0.6 MPa", "4.0, 0~0.6 MPa"),
+    ],
+)
+def test_what_a_limited_decision_leaves_is_a_class_of_the_kind_or_a_range(told: str, left: str) -> None:
+    ledger = events_of(HEAD + "|limited_to", f"e|pg-1|interim|2026-01-15|limited|C-1|Lab|{told}")
+    assert ledger.problems == ()
+    assert [event.limited_to for event in ledger.events] == [left]
+
+
+@pytest.mark.parametrize(
+    ("told", "remedy"), [("B级", "there are 1.0, 1.6, 2.5, 4.0"), ("", "give the class or the range")]
+)
+def test_a_limited_decision_that_does_not_say_to_what_stays_and_is_asked_back(told: str, remedy: str) -> None:
+    ledger = events_of(HEAD + "|limited_to", f"e|pg-1|interim|2026-01-15|limited|C-1|Lab|{told}")
+    assert [(event.decision, event.limited_to) for event in ledger.events] == [(Decision.LIMITED, None)]
+    assert said(ledger) == [(2, "limited_to", told)]
+    assert remedy in ledger.problems[0].remedy
 
 
 def test_only_a_limited_decision_leaves_a_class() -> None:

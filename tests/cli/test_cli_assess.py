@@ -134,6 +134,7 @@ def test_the_answer_for_programs_has_every_instrument_that_is_right_and_every_pr
     first, second = told["instruments"]
     assert first == {
         "id": "ts-1",
+        "row": 2,
         "status": "due_soon",
         "statutory_due": "2026-06-20",
         "valid_until": "2026-06-19",
@@ -197,8 +198,9 @@ def test_people_read_counts_then_work_by_date_then_what_is_not_right(
     ledger: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["assess", str(ledger), "--on", "2026/6/1"]) == 0
-    counts, work, rows, problems, *_ = capsys.readouterr().out.split("\n\n")
+    counts, work, rows, problems, rows_of_problems = capsys.readouterr().out.split("\n\n")
     assert counts.splitlines() == [
+        "2 rows are not judged: see below",
         "On 2026-06-01: 2 instruments, 3 events",
         "      2  due soon",
         "      1  of them doubtful",
@@ -213,6 +215,21 @@ def test_people_read_counts_then_work_by_date_then_what_is_not_right(
     # Columns stay in line beside Chinese names, of which each character is two columns wide.
     assert second.index("–") == first.index("cn-zj") - len("某某公司")
     assert problems == "What is not right (4)"
+    assert rows_of_problems.splitlines()[-1] == "instruments, row 2 (ts-1): The class is missing."
+
+
+def test_an_instrument_that_cannot_be_judged_is_counted_and_named_with_its_row(
+    ledger: Path, judge: Judge, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def one_less(*arguments: object, **options: object) -> tuple[list[Judgement], list[str]]:
+        judgements, _ = judge(*arguments, **options)  # type: ignore[arg-type]
+        return judgements[1:], ["instrument ts-1: use: 'trade': no rule; it is left out"]
+
+    monkeypatch.setattr("steelyard.cli.commands.assess.judge_ledger", one_less)
+    assert main(["assess", str(ledger), "--on", "2026-06-01"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "3 rows are not judged: see below"
+    assert "instruments, row 2: instrument ts-1: use: 'trade': no rule; it is left out" in told
 
 
 def test_the_plan_is_a_workbook_of_the_year(ledger: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,11 +8,12 @@ from datetime import date
 from functools import partial
 from typing import NamedTuple
 
-from steelyard.calibration.errors import LedgerError
+from steelyard.calibration.catalogue import Kind
+from steelyard.calibration.errors import CatalogueError, LedgerError
 from steelyard.calibration.ledger import words
 from steelyard.calibration.ledger.cells import day, identifier, instant_ns, plain, several
 from steelyard.calibration.ledger.headings import ColumnWords, LedgerTable, find_headings
-from steelyard.calibration.ledger.instruments import Instruments
+from steelyard.calibration.ledger.instruments import Instruments, is_range
 from steelyard.calibration.ledger.points import POINT_COLUMNS, read_point
 from steelyard.calibration.ledger.problems import RowProblem
 from steelyard.calibration.ledger.sheet_rows import SheetRow, rows_below
@@ -150,19 +151,15 @@ def _read_row(row: SheetRow, reading: _Reading) -> None:
             f"row {draft.row.number} counts and says otherwise of the event {own}; correct one, or give another id",
         )
         return
-    points = {
-        name: read_point(row, reading.instruments.units[name], reading.instruments.second_units.get(name))
-        for name in head.instrument
-        if not row.problems or len(head.instrument) > 1
-    }
-    if row.problems:
-        return
     if draft is None:
         draft = _Draft(id=own, row=row, head=head)
         if not _certificate_is_its_own(draft, reading):
             return
         reading.drafts[own] = draft
-    for name, point in points.items():
+    for name in head.instrument:
+        point = read_point(row, reading.instruments.units[name], reading.instruments.second_units.get(name))
+        # What was decided on which day stands, whatever is wrong with one of the values.
+        row.spare("this test point is left out, the event stands")
         if point is not None:
             draft.points.setdefault(name, []).append(point)
 
@@ -175,12 +172,12 @@ def _head(row: SheetRow, reading: _Reading, before: _Head | None) -> _Head | Non
     completed = row.take("completed", _completed, required=first)
     decision = row.take("decision", words.DECISIONS.meant, required=first and kind not in {*_DECIDES_NOTHING, None})
     instant = row.take("completed_at", partial(instant_ns, utc_offset_minutes=reading.utc_offset_minutes))
-    limited_to, certificate = row.text("limited_to"), row.text("certificate")
+    certificate = row.text("certificate")
     performed_by, supersedes = row.text("performed_by"), row.text("supersedes")
     if completed is not None and instant is not None and legal_date(instant, reading.utc_offset_minutes) != completed:
         row.refuse("completed_at", row.text("completed_at") or "", f"is not on {completed}; correct one of the two")
-    if limited_to is not None and decision not in {Decision.LIMITED, None}:
-        row.refuse("limited_to", limited_to, "only the decision limited leaves a class; correct one of the two")
+    decided = decision if before is None or decision is not None else before.decision
+    limited_to = _limited_to(row, reading, names or (() if before is None else before.instrument), decided)
     if row.problems:
         return None
     if before is None:
@@ -199,6 +196,39 @@ def _head(row: SheetRow, reading: _Reading, before: _Head | None) -> _Head | Non
         supersedes or before.supersedes,
         before.completed_at if instant is None else instant,
     )
+
+
+def _limited_to(
+    row: SheetRow, reading: _Reading, names: tuple[InstrumentId, ...], decision: Decision | None
+) -> str | None:
+    """What a limited decision leaves: a class by the catalogue's name, or a part of the range as text."""
+    told = row.text("limited_to")
+    if told is None:
+        if decision is Decision.LIMITED and row.text("decision") is not None:
+            row.note("limited_to", "", "is empty beside the decision limited; give the class or the range that is left")
+        return None
+    if decision is not Decision.LIMITED:
+        row.refuse("limited_to", told, "only the decision limited leaves a class; correct one of the two")
+        return None
+    kinds = {reading.instruments.kinds[name].id: reading.instruments.kinds[name] for name in names}
+    for kind in kinds.values():
+        try:
+            return _left(told, kind)
+        except CatalogueError as error:
+            remedy = f"{error.remedy}, or give the range that is left, as 0~30 t; what it is limited to is not known"
+            row.note("limited_to", told, remedy)
+            return None
+    return told
+
+
+def _left(told: str, kind: Kind) -> str:
+    if not kind.classes or is_range(told):
+        return told
+    first, _, rest = told.partition(" ")
+    parts = several(told)
+    if len(parts) == 1 and is_range(rest):
+        parts = [first, rest]
+    return ", ".join(part if is_range(part) else kind.plate.class_named(part) or part for part in parts)
 
 
 def _completed(text: str, column: str) -> date:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from steelyard.calibration.errors import LegalDataError
-from steelyard.calibration.ledger.cells import number, plain
+from steelyard.calibration.ledger.cells import Quantity, number, quantity
 from steelyard.calibration.ledger.headings import ColumnWords
 from steelyard.calibration.ledger.sheet_rows import SheetRow
 from steelyard.calibration.verification.events import EventPoint
@@ -43,13 +41,6 @@ _PERCENT = "%"
 _ERRORS = ("as_found", "as_left", "expanded_uncertainty")
 
 
-class _Told(NamedTuple):
-    """A number as it stands in its cell, and whether a % sign stands behind it."""
-
-    value: float
-    percent: bool
-
-
 def read_point(row: SheetRow, device_unit: str, second_unit: str | None = None) -> EventPoint | None:
     """The point of a row, None if it has none; what is not right is noted in the row.
 
@@ -61,13 +52,13 @@ def read_point(row: SheetRow, device_unit: str, second_unit: str | None = None) 
     """
     unit = row.take("unit", _code)
     error_unit = row.take("error_unit", _code)
-    told = row.take("test_point", number)
-    errors = {column: row.take(column, _error) for column in _ERRORS}
+    point = row.take("test_point", quantity)
+    errors = {column: row.take(column, quantity) for column in _ERRORS}
     coverage = row.take("coverage_factor", number)
     at = row.take("at", number)
     if row.problems:
         return None
-    if told is None:
+    if point is None:
         for column, error in errors.items():
             if error is not None:
                 row.refuse("test_point", "", f"is empty beside {column}; give the point at which it was found")
@@ -75,13 +66,8 @@ def read_point(row: SheetRow, device_unit: str, second_unit: str | None = None) 
     # People write % into the one column for units and mean the errors.
     only_percent = unit == _PERCENT and device_unit != _PERCENT
     head = row.headed("test_point")
-    own = (
-        head.unit
-        if head is not None and head.unit is not None
-        else device_unit
-        if unit is None or only_percent
-        else unit
-    )
+    own = point.unit or (None if head is None else head.unit) or (device_unit if unit is None or only_percent else unit)
+    told = point.value
     second = second_unit is not None and UNITS[own].quantity_kind == UNITS[second_unit].quantity_kind
     second = second and UNITS[own].quantity_kind != UNITS[device_unit].quantity_kind
     if second and second_unit is not None:
@@ -110,7 +96,7 @@ def read_point(row: SheetRow, device_unit: str, second_unit: str | None = None) 
 
 
 def _errors(
-    row: SheetRow, errors: dict[str, _Told | None], told_unit: str | None, point_unit: str, device_unit: str
+    row: SheetRow, errors: dict[str, Quantity | None], told_unit: str | None, point_unit: str, device_unit: str
 ) -> tuple[bool, dict[str, float | None]]:
     """Whether the errors are in percent of the test point, and their values, all in percent or in `device_unit`."""
     units: dict[str, str] = {}
@@ -119,11 +105,10 @@ def _errors(
             continue
         head = row.headed(column)
         in_heading = None if head is None else head.unit
-        unit = in_heading or told_unit or (_PERCENT if error.percent else point_unit)
-        if error.percent and unit != _PERCENT:
-            row.refuse(
-                column, row.text(column) or "", f"is in %, and the unit is said to be {unit}; correct one of the two"
-            )
+        unit = in_heading or told_unit or error.unit or point_unit
+        if error.unit is not None and error.unit != unit:
+            said = f"is in {error.unit}, and the unit is said to be {unit}; correct one of the two"
+            row.refuse(column, row.text(column) or "", said)
         units[column] = unit
     relative = {column: unit == _PERCENT != device_unit for column, unit in units.items()}
     if len(set(relative.values())) > 1:
@@ -159,9 +144,3 @@ def _converted(row: SheetRow, column: str, value: float, own: str, target: str, 
 
 def _code(text: str, column: str) -> str:
     return unit_named(text, column).code
-
-
-def _error(text: str, column: str) -> _Told:
-    told = plain(text)
-    percent = told.endswith(_PERCENT)
-    return _Told(number(told.removesuffix(_PERCENT) if percent else text, column), percent)

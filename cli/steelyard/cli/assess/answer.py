@@ -68,7 +68,26 @@ class Answer:
 
     def all_problems(self) -> list[str]:
         """Those of rows in the order of the sheets, then those of the whole."""
-        return [*map(str, self.ledger.problems), *self.problems]
+        of_whole = []
+        begins = {f"instrument {name}": self.place_of(name) for name in self.unjudged()}
+        for sentence in self.problems:
+            place = begins.get(sentence.partition(": ")[0], "")
+            of_whole.append(f"{place}: {sentence}" if place else sentence)
+        return [*map(str, self.ledger.problems), *of_whole]
+
+    def of_judgements(self) -> list[tuple[InstrumentId, str]]:
+        """The problems that came up while the instruments were judged."""
+        return [(each.instrument, problem) for each in self.judgements for problem in each.problems]
+
+    def place_of(self, instrument: InstrumentId) -> str:
+        """Where the instrument stands in its sheet, "" where that is not known."""
+        row = self.ledger.rows.get(instrument)
+        return "" if row is None else f"{self.ledger.sheet}, row {row}"
+
+    def unjudged(self) -> list[InstrumentId]:
+        """The instruments whose rows were read and that could not be judged."""
+        judged = {each.instrument for each in self.judgements}
+        return [device.id for device in self.ledger.devices if device.id not in judged]
 
 
 def as_json(answer: Answer) -> dict[str, object]:
@@ -78,6 +97,7 @@ def as_json(answer: Answer) -> dict[str, object]:
         "instruments": [
             {
                 "id": each.instrument,
+                "row": answer.ledger.rows.get(each.instrument),
                 "status": each.status.value,
                 "statutory_due": _iso(each.statutory_due),
                 "valid_until": _iso(each.valid_until),
@@ -96,7 +116,7 @@ def as_json(answer: Answer) -> dict[str, object]:
 
 
 def as_text(answer: Answer) -> str:
-    """Counts by status, what needs work by date, what is not right."""
+    """What is not judged, counts by status, what needs work by date, what is not right."""
     devices = {device.id: device for device in answer.ledger.devices}
     parts = [_counts(answer)]
     work = answer.orders()
@@ -109,7 +129,7 @@ def as_text(answer: Answer) -> str:
         parts.append(f"What needs work ({len(work)})\n\n{table(header, rows, left=len(header))}")
     else:
         parts.append("Nothing needs work.")
-    said = [f"{each.instrument}: {problem}" for each in answer.judgements for problem in each.problems]
+    said = [f"{_named(answer, name)}: {problem}" for name, problem in answer.of_judgements()]
     problems = [*answer.all_problems(), *said]
     if problems:
         parts.append("\n".join([f"What is not right ({len(problems)})", "", *problems]))
@@ -129,7 +149,8 @@ def as_plan(answer: Answer) -> bytes:
         [p.sheet, p.row, p.column, p.instrument, p.value, p.remedy] for p in answer.ledger.problems
     ]
     problems += [["", "", "", "", "", sentence] for sentence in answer.problems]
-    problems += [["", "", "", e.instrument, "", sentence] for e in answer.judgements for sentence in e.problems]
+    sheet, rows = answer.ledger.sheet, answer.ledger.rows
+    problems += [[sheet, rows.get(name, ""), "", name, "", sentence] for name, sentence in answer.of_judgements()]
     return write_workbook(
         [
             Sheet(
@@ -154,12 +175,19 @@ def as_plan(answer: Answer) -> bytes:
 
 def _counts(answer: Answer) -> str:
     counts = Counter(each.status for each in answer.judgements)
-    lines = [f"On {answer.on}: {len(answer.judgements)} instruments, {len(answer.ledger.events)} events"]
+    left_out = answer.ledger.rows_left_out + len(answer.unjudged())
+    lines = [f"{left_out} {'row is' if left_out == 1 else 'rows are'} not judged: see below"] if left_out else []
+    lines += [f"On {answer.on}: {len(answer.judgements)} instruments, {len(answer.ledger.events)} events"]
     lines += [f"{counts[status]:>7}  {_words(status)}" for status in InstrumentStatus if counts[status]]
     doubtful = sum(each.doubtful for each in answer.judgements)
     if doubtful:
         lines.append(f"{doubtful:>7}  of them doubtful")
     return "\n".join(lines)
+
+
+def _named(answer: Answer, instrument: InstrumentId) -> str:
+    place = answer.place_of(instrument)
+    return f"{place} ({instrument})" if place else instrument
 
 
 def _about(devices: Mapping[InstrumentId, Device], instrument: InstrumentId) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -26,7 +26,8 @@ RowsRead = Callable[[str, int], None]
 class LedgerFile:
     """What the file says, and the rows and headings of it that say nothing.
 
-    `unsaid_use` is how many devices do not say what they are used for.
+    `unsaid_use` is how many devices do not say what they are used for; `rows` are the numbers of the devices' rows in
+    the sheet `sheet`.
     """
 
     devices: tuple[Device, ...]
@@ -34,6 +35,13 @@ class LedgerFile:
     problems: tuple[RowProblem, ...] = ()
     ignored: tuple[str, ...] = ()
     unsaid_use: int = 0
+    sheet: str = ""
+    rows: Mapping[InstrumentId, int] = field(default_factory=dict)
+
+    @property
+    def rows_left_out(self) -> int:
+        """How many rows are not judged, each for at least one of the problems."""
+        return len({(problem.sheet, row) for problem in self.problems for row in problem.left_out})
 
     def problems_of(self) -> Mapping[InstrumentId, list[str]]:
         """The problems of rows that speak of an instrument of the ledger, by instrument."""
@@ -94,6 +102,8 @@ def read_ledger_file(
         problems=ledger.problems,
         ignored=ledger.ignored,
         unsaid_use=ledger.unsaid_use,
+        sheet=ledger.sheet,
+        rows=ledger.rows,
     )
 
 
