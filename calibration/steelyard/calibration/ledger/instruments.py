@@ -133,8 +133,9 @@ class Instruments:
 
     `rows`: the number of each device's row. `kinds`: the kind of each. `units`: in which UCUM unit each device's errors
     are kept, its own or that of its kind. `second_units`: that of the quantity on which its limits depend besides,
-    where there is one. `refused`: the first row of each identifier whose row cannot be used. `spellings`: each identifier by
-    its small letters, since people mix them. `unsaid_use`: how many devices do not say what they are used for.
+    where there is one. `refused`: the first row of each identifier whose row cannot be used. `spellings`: each
+    identifier by its small letters, since people mix them. `unsaid_use`: how many devices do not say what they are used
+    for.
     """
 
     devices: Mapping[InstrumentId, Device]

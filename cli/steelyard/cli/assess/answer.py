@@ -1,4 +1,4 @@
-"""The answer about a ledger: one JSON object for programs, text for people, a plan for the year as a workbook."""
+"""The answer about a ledger: one JSON object for programs, text for people."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ from datetime import date
 
 from steelyard.calibration.judging import Judgement
 from steelyard.calibration.verification.devices import Device
-from steelyard.calibration.verification.due_date import add_months, valid_until
 from steelyard.calibration.verification.status import InstrumentStatus
 from steelyard.calibration.verification.triggers import Trigger
 from steelyard.cli.assess.ledger_file import LedgerFile
 from steelyard.cli.calc.printing import table
 from steelyard.contracts.identifiers import InstrumentId
-from steelyard.storage.tables import Column, Sheet, write_workbook
 
-PLANNED_MONTHS = 12
-_DASH = "–"
+DASH = "–"
+"""What nobody has said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,23 +46,6 @@ class Answer:
             for order in each.orders
         ]
         return sorted(found, key=lambda work: (work.due_date, work.instrument, work.trigger))
-
-    def year(self) -> list[Work]:
-        """The orders, and the dates within a year for which no order is raised yet, by date."""
-        end = add_months(self.on, PLANNED_MONTHS)
-        planned = [
-            Work(
-                instrument=each.instrument,
-                due_date=each.due_date,
-                trigger=Trigger.DUE,
-                reason=f"The period ends: the last day is {valid_until(each.due_date)}.",
-            )
-            for each in self.judgements
-            if each.due_date is not None
-            and self.on <= each.due_date < end
-            and not any(order.trigger is Trigger.DUE for order in each.orders)
-        ]
-        return sorted([*self.orders(), *planned], key=lambda work: (work.due_date, work.instrument, work.trigger))
 
     def all_problems(self) -> list[str]:
         """Those of rows in the order of the sheets, then those of the whole."""
@@ -122,7 +103,13 @@ def as_text(answer: Answer) -> str:
     work = answer.orders()
     if work:
         rows = [
-            [str(each.due_date), each.instrument, *_about(devices, each.instrument), _words(each.trigger), each.reason]
+            [
+                str(each.due_date),
+                each.instrument,
+                *_about(devices, each.instrument),
+                in_words(each.trigger),
+                each.reason,
+            ]
             for each in work
         ]
         header = ["due", "instrument", "kind", "owner", "region", "trigger", "reason"]
@@ -136,49 +123,12 @@ def as_text(answer: Answer) -> str:
     return "\n\n".join(parts)
 
 
-def as_plan(answer: Answer) -> bytes:
-    """A workbook: the year's work, and the rows that are not right."""
-    devices = {device.id: device for device in answer.ledger.devices}
-    plan: list[list[str | int | date]] = []
-    for work in answer.year():
-        # What should have been done long ago is work of this month.
-        month = max(work.due_date, answer.on)
-        about = _about(devices, work.instrument)
-        plan.append([f"{month:%Y-%m}", work.due_date, work.instrument, *about, _words(work.trigger), work.reason])
-    problems: list[list[str | int | date]] = [
-        [p.sheet, p.row, p.column, p.instrument, p.value, p.remedy] for p in answer.ledger.problems
-    ]
-    problems += [["", "", "", "", "", sentence] for sentence in answer.problems]
-    sheet, rows = answer.ledger.sheet, answer.ledger.rows
-    problems += [[sheet, rows.get(name, ""), "", name, "", sentence] for name, sentence in answer.of_judgements()]
-    return write_workbook(
-        [
-            Sheet(
-                name="plan",
-                columns=(
-                    Column(heading="month"),
-                    Column(heading="due date", date=True),
-                    *(Column(heading=name) for name in ("instrument", "kind", "owner", "region", "trigger", "reason")),
-                ),
-                rows=plan,
-            ),
-            Sheet(
-                name="problems",
-                columns=tuple(
-                    Column(heading=name) for name in ("sheet", "row", "column", "instrument", "value", "remedy")
-                ),
-                rows=problems,
-            ),
-        ]
-    )
-
-
 def _counts(answer: Answer) -> str:
     counts = Counter(each.status for each in answer.judgements)
     left_out = answer.ledger.rows_left_out + len(answer.unjudged())
     lines = [f"{left_out} {'row is' if left_out == 1 else 'rows are'} not judged: see below"] if left_out else []
     lines += [f"On {answer.on}: {len(answer.judgements)} instruments, {len(answer.ledger.events)} events"]
-    lines += [f"{counts[status]:>7}  {_words(status)}" for status in InstrumentStatus if counts[status]]
+    lines += [f"{counts[status]:>7}  {in_words(status)}" for status in InstrumentStatus if counts[status]]
     doubtful = sum(each.doubtful for each in answer.judgements)
     if doubtful:
         lines.append(f"{doubtful:>7}  of them doubtful")
@@ -192,10 +142,11 @@ def _named(answer: Answer, instrument: InstrumentId) -> str:
 
 def _about(devices: Mapping[InstrumentId, Device], instrument: InstrumentId) -> list[str]:
     device = devices[instrument]
-    return [device.kind, device.owner or _DASH, device.region or _DASH]
+    return [device.kind, device.owner or DASH, device.region or DASH]
 
 
-def _words(code: str) -> str:
+def in_words(code: str) -> str:
+    """A code as people read it."""
     return str(code).replace("_", " ")
 
 

@@ -112,6 +112,8 @@ def _book(path: Path, progress: RowsRead | None) -> Book:
         data = path.read_bytes()
     except OSError as error:
         raise CommandError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise CommandError(f"cannot read {str(path)!r}: that is no file's name") from error
     return read_tables(data, path.name, wanted=lambda name: sheet_meant(name) is not None, progress=progress)
 
 
