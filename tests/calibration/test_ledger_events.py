@@ -283,8 +283,55 @@ def test_an_event_of_an_instrument_whose_row_is_refused_says_which_row() -> None
     assert "its row 2 among the instruments is refused" in ledger.problems[1].remedy
 
 
-def test_an_event_after_the_day_of_the_question_is_kept() -> None:
-    assert len(events_of(HEAD, "e-1|ts-1|calibration|2031-01-15||C-1|Lab").events) == 1
+def test_an_event_after_the_day_of_the_question_is_kept_and_named_once() -> None:
+    rows = ["e-1|ts-1|calibration|2062-02-26||C-1|Lab|5|kg|0", "e-1|||||||6|kg|0"]
+    ledger = events_of(HEAD + POINTS, *rows)
+    assert [len(event.points) for event in ledger.events] == [2]
+    (problem,) = ledger.problems
+    assert (problem.row, problem.column, problem.value) == (2, "completed", "2062-02-26")
+    assert problem.remedy == "lies after the day of the question, 2026-06-01; check the year"
+
+
+@pytest.mark.parametrize("cell", ["E-1", "e-1 ", "ｅ-1"])
+def test_ids_of_events_are_matched_without_regard_to_capitals(cell: str) -> None:
+    ledger = events_of(HEAD + POINTS, "e-1|ts-1|calibration|2026-01-15||||5|kg|0", f"{cell}|||||||6|kg|0")
+    assert [(event.id, len(event.points)) for event in ledger.events] == [("e-1", 2)]
+
+
+def test_a_number_with_a_zero_behind_its_point_is_the_same_id() -> None:
+    instruments = sheet("instruments", ["id", "kind"], ["1001", "truck_scale"], ["1002.0", "truck_scale"])
+    rows = [["7.0", "1001.0", "repair", "2026-03-01", ""], ["8", "1002", "repair", "2026-03-01", "7"]]
+    events = sheet("events", ["id", "instrument", "kind", "completed", "supersedes"], *rows)
+    assert [(event.id, event.instrument) for event in read(instruments, events).events] == [
+        ("7", "1001"),
+        ("8", "1002"),
+    ]
+
+
+WITHOUT_IDS = "instrument|kind|completed|decision|certificate|performed_by|test_point|as_found|completed_at"
+
+
+def test_without_ids_rows_with_empty_cells_are_points_of_the_event_above() -> None:
+    ledger = events_of(
+        WITHOUT_IDS,
+        "ts-1|interim|2026-01-15|passed|C-1|Lab|1|0|2026-01-15T08:00:00",
+        "ts-1|interim|2026-01-15||C-1||2|0|",
+        "ts-1|interim|2026-01-15||||3|0|",
+    )
+    assert ledger.problems == ()
+    assert [(event.decision, len(event.points)) for event in ledger.events] == [(Decision.PASSED, 3)]
+
+
+def test_without_ids_another_instant_of_the_day_is_another_event() -> None:
+    ledger = events_of(
+        WITHOUT_IDS,
+        "ts-1|intermediate_check|2026-01-15||||1|0|2026-01-15T08:00:00",
+        "ts-1|intermediate_check|2026-01-15||||1|0|2026-01-15T16:00:00",
+        "ts-1|intermediate_check|2026-01-15||||2|0|2026-01-15T16:00:00",
+        "ts-1|intermediate_check|2026-01-15||||3|0|",
+    )
+    assert ledger.problems == ()
+    assert [[point.test_point for point in event.points] for event in ledger.events] == [[1.0], [1.0, 2.0, 3.0]]
 
 
 def test_an_instant_on_another_day_than_the_date_is_refused() -> None:
@@ -334,11 +381,15 @@ def test_only_a_limited_decision_leaves_a_class() -> None:
         ("e-2|ts-1|calibration|2026-02-15||c-1|LAB ", True),
         ("e-2|ts-1;ts-2|calibration|2026-01-15||C-1|Lab", True),
         ("e-2|ts-2|calibration|2026-01-15||C-1|Other body", False),
+        ("e-2|ts-1|calibration|2025-01-15||C-1|", True),
+        ("e-2|ts-1|calibration|2026-01-15|passed|C-1|Lab", True),
         ("e-2|ts-2|calibration|2026-01-15|||Lab", False),
         ("e-2|ts-1|intermediate_check|2026-01-15||C-1|Lab", False),
     ],
 )
-def test_a_certificate_number_belongs_to_one_instrument_and_one_day_of_one_body(row: str, refused: bool) -> None:
+def test_a_certificate_number_belongs_to_one_instrument_one_day_and_one_decision_of_one_body(
+    row: str, refused: bool
+) -> None:
     ledger = events_of(HEAD, "e-1|ts-1|calibration|2026-01-15||C-1|Lab", row)
     assert len(ledger.events) == 1 if refused else len(ledger.events) == 2
     assert [(problem.row, problem.column) for problem in ledger.problems] == ([(3, "certificate")] if refused else [])

@@ -56,6 +56,12 @@ def plain(text: str) -> str:
     return "".join(letter for letter in folded if unicodedata.category(letter) != "Cf").strip()
 
 
+def as_text(text: str) -> str:
+    """A text that may be a number to a spreadsheet: 1001.0 is 1001."""
+    told = plain(text)
+    return told.partition(".")[0] if re.fullmatch(r"\d+\.0+", told, re.ASCII) else told
+
+
 def number(text: str, field: str) -> float:
     """A finite number; thousands may be separated as English and Chinese do (1,234.5), or by spaces."""
     told = plain(text).replace("\N{MINUS SIGN}", "-")
@@ -136,7 +142,7 @@ def months(text: str, field: str, *, in_years: bool = False) -> int:
 
 def identifier(text: str, field: str) -> InstrumentId:
     """An instrument's identifier as its owner writes it: any short text. Registered systems have a stricter grammar."""
-    told = plain(text)
+    told = as_text(text)
     if re.fullmatch(r"\d(?:\.\d+)?[eE]\+\d+", told):
         remedy = "a spreadsheet keeps 15 digits of a number: format the cell as text and type the digits again"
         raise LedgerError(field, text, remedy)

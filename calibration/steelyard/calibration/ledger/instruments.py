@@ -27,7 +27,7 @@ INSTRUMENT_COLUMNS: tuple[ColumnWords, ...] = (
     ColumnWords(
         name="id",
         words="编号 器具编号 仪器编号 设备编号 计量编号 管理编号 统一编号 资产编号 instrument instrument_id asset_no",
-        note="Unique in this ledger: 1 to 63 letters, digits, - or _.",
+        note="Unique in this ledger: any text of 1 to 100 characters on one line; capitals and small letters are one.",
         required=True,
     ),
     ColumnWords(

@@ -59,7 +59,9 @@ def read_ledger(
     happened: tuple[VerificationEvent, ...] = ()
     ignored = found.ignored
     if events is not None:
-        happened, also_ignored = read_events(events, problems, instruments=found, utc_offset_minutes=utc_offset_minutes)
+        happened, also_ignored = read_events(
+            events, problems, instruments=found, on=on, utc_offset_minutes=utc_offset_minutes
+        )
         ignored += also_ignored
     return Ledger(
         devices=tuple(found.devices.values()),
