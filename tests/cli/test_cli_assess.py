@@ -370,7 +370,8 @@ def test_unknown_columns_and_progress_are_told_beside_the_answer(
         ("nowhere.xlsx", None, [], ["nowhere.xlsx", "No such file"]),
         ("l.xlsx", b"no workbook", [], ["l.xlsx", "not an XLSX workbook"]),
         ("l.csv", b"id,kind\n\xff\xff,x", [], ["l.csv", "neither UTF-8 nor GB18030"]),
-        ("l.csv", b"id,name\nts-1,x", [], ["l.csv", "column kind", "is missing"]),
+        ("l.csv", b"id,name\nts-1,x", [], ["steelyard: l.csv: column kind", "is missing"]),
+        ("l.csv", b"id,kind\nx," + b"x" * 140_000, [], ["l.csv, line 2", "a cell of more than 131072 characters"]),
         ("l.csv", b"id,kind\nts-1,truck_scale", ["--events", "nowhere.csv"], ["nowhere.csv"]),
         ("l.csv", b"id,kind\n", ["--on", "03/04/2026"], ["--on", "day or month"]),
         ("l.csv", b"id,kind\n", ["--out", "l.csv"], ["l.csv", "is the ledger itself"]),
@@ -413,6 +414,21 @@ def test_a_workbook_without_its_sheets_or_columns_gives_one_message_and_status_2
     (line,) = capsys.readouterr().err.splitlines()
     for word in words:
         assert word in line
+
+
+def test_a_ledger_whose_events_are_empty_has_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    book = save(tmp_path / "l.xlsx", instruments=INSTRUMENTS[:2], events=[])
+    assert answer(capsys, book)["instruments"][0]["status"] == "unverified"
+    (tmp_path / "i.csv").write_bytes(csv(INSTRUMENTS[:2]))
+    (tmp_path / "e.csv").write_bytes(b"")
+    assert answer(capsys, tmp_path / "i.csv", "--events", tmp_path / "e.csv")["problems"][:-1] == []
+
+
+def test_a_chart_sheet_without_a_chart_does_not_disturb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    book = openpyxl.load_workbook(save(tmp_path / "l.xlsx", instruments=INSTRUMENTS[:2], events=EVENTS))
+    book.create_chartsheet("chart", 0)
+    book.save(tmp_path / "l.xlsx")
+    assert [each["id"] for each in answer(capsys, tmp_path / "l.xlsx")["instruments"]] == ["ts-1"]
 
 
 @pytest.mark.parametrize(("arguments", "word"), [([], "--template"), (["l.csv"], "--on: is missing")])

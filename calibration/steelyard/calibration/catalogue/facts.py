@@ -157,6 +157,12 @@ class Repetitions(Fact, frozen=True, kw_only=True):
 
     count: int
 
+    def __post_init__(self) -> None:
+        """Refuse what is no number of measurements."""
+        if self.count < 1:
+            message = f"count {self.count}: give how often it is measured, 1 or more"
+            raise ValueError(message)
+
 
 class Environment(Fact, frozen=True, kw_only=True):
     """``[[edition.conditions]]``: from `low` to `high`, in `unit` (UCUM), a quantity must lie during the test."""

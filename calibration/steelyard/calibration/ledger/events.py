@@ -130,6 +130,8 @@ def read_events(
     What is not right is added to `problems`; so is what happened after the day `on`. Raises LedgerError where the sheet
     lacks a required column.
     """
+    if not table.rows:
+        return (), ()  # nobody has entered any
     headings = find_headings(table, EVENT_COLUMNS)
     reading = _Reading(instruments=instruments, on=on, utc_offset_minutes=utc_offset_minutes)
     for row, readable in rows_below(table, headings, "instrument", problems):

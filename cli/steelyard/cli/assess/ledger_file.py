@@ -95,7 +95,9 @@ def read_ledger_file(
     except TableError as error:
         raise CommandError(str(error)) from error
     except CalibrationError as error:
-        raise CommandError(f"{path.name}: {error}") from error
+        # The table of a CSV file is called as the file is.
+        named = any(str(error).startswith(f"{file.name}: ") for file in (path, events) if file is not None)
+        raise CommandError(str(error) if named else f"{path.name}: {error}") from error
     return LedgerFile(
         devices=ledger.devices,
         events=ledger.events,
