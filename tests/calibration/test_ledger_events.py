@@ -6,6 +6,7 @@ import pytest
 from calibration.ledgers import INSTRUMENTS, events_of, read, said, sheet
 
 from steelyard.calibration.errors import LedgerError
+from steelyard.calibration.mpe import limits_at
 from steelyard.calibration.verification.events import Decision, EventKind, EventPoint
 from steelyard.storage.tables import CellFault, MergedCells
 
@@ -146,6 +147,12 @@ def test_an_item_that_is_not_in_the_ledger_does_not_spoil_the_certificate_of_the
         ("ts-1", "500|公斤|100||||g", (500.0, "kg", 0.1)),
         ("ts-2", "500|kg|0.1", (0.5, "t", 0.0001)),
         ("pg-1", "10|bar|0.1", (1.0, "MPa", 0.01)),
+        ("pg-1", "10|kgf/cm²|0.1", (0.980665, "MPa", 0.00980665)),  # NIST SP 811, B.8: 9.80665E+04 Pa
+        ("th-1", "20|℃|0.3", (20.0, "Cel", 0.3)),
+        ("th-1", "20||0.3||||Cel", (20.0, "Cel", 0.3)),
+        ("th-1", "293.15|K|0.3", (20.0, "Cel", 0.3)),
+        ("th-1", "60|%RH|1.5", (60.0, "%", 1.5)),
+        ("th-1", "60||1.5", (60.0, "%", 1.5)),
         ("pg-1", "1|MPa|0.5||||%", (1.0, "%", 0.5)),
         ("pg-1", "1|MPa|0.5%", (1.0, "%", 0.5)),
         ("pg-1", "1|%|0.5", (1.0, "%", 0.5)),
@@ -172,6 +179,30 @@ def test_test_points_given_as_flows_are_the_flows_of_a_meter_and_errors_are_in_p
     (event,) = ledger.events
     assert [(point.at, point.unit, point.as_found) for point in event.points] == [(0.04, "%", -1.2), (2.5, "%", 0.8)]
     assert ledger.problems == ()
+
+
+def test_a_hygrometer_with_limits_of_its_temperature_is_judged_by_that() -> None:
+    ledger = read(
+        sheet("instruments", ["id", "kind", "mpe", "range"], ["th", "thermo_hygrometer", "±1 Cel", "(-20~50)℃"]),
+        sheet(
+            "events",
+            ["id", "instrument", "kind", "completed", "test_point", "unit", "as_found"],
+            ["e", "th", "calibration", "2026-03-01", "20", "℃", "0.3"],
+            ["e", "th", "calibration", "2026-03-01", "60", "%RH", "1.5"],
+        ),
+    )
+    (device,), (event,) = ledger.devices, ledger.events
+    assert device.mpe is not None
+    assert (device.mpe.unit, limits_at(device.mpe, 20.0)) == ("Cel", (-1.0, 1.0))
+    assert [(point.test_point, point.unit, point.as_found) for point in event.points] == [(20.0, "Cel", 0.3)]
+    (problem,) = ledger.problems
+    assert "the instrument's limits are in Cel: it is not judged" in problem.remedy
+
+
+@pytest.mark.parametrize("told", ["基本合格", "部分符合"])
+def test_a_half_decision_is_refused_without_a_suggestion(told: str) -> None:
+    (problem,) = events_of(HEAD, f"e|ts-1|interim|2026-01-15|{told}").problems
+    assert problem.remedy == "give one of passed, failed, limited, not_testable, none"
 
 
 def test_the_value_of_the_second_quantity_and_the_coverage_factor_stand_beside_the_point() -> None:

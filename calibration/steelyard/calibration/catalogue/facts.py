@@ -235,10 +235,14 @@ class Parameter(_Strict, frozen=True, kw_only=True):
 
 
 class Second(_Strict, frozen=True, kw_only=True):
-    """The second quantity that the limits depend on, such as the flow; `unit` a UCUM code."""
+    """The second quantity that the limits depend on, such as the flow; `unit` a UCUM code.
+
+    `indicated` says that the instrument measures it too, with errors of its own: a thermo-hygrometer its temperature.
+    """
 
     name: str
     unit: str
+    indicated: bool = False
 
 
 class Names(_Strict, frozen=True, kw_only=True):

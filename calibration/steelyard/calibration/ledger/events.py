@@ -171,7 +171,13 @@ def _read_row(row: SheetRow, reading: _Reading) -> None:
             told = f"lies after the day of the question, {reading.on}; check the year"
             row.note("completed", row.text("completed") or "", told)
     for name in head.instrument:
-        point = read_point(row, reading.instruments.units[name], reading.instruments.second_units.get(name))
+        point = read_point(
+            row,
+            reading.instruments.units[name],
+            reading.instruments.second_units.get(name),
+            also_indicated=reading.instruments.also_indicated.get(name),
+            limited=reading.instruments.devices[name].mpe is not None,
+        )
         # What was decided on which day stands, whatever is wrong with one of the values.
         row.spare("this test point is left out, the event stands")
         if point is not None:

@@ -17,7 +17,7 @@ from steelyard.calibration.ledger.cells import day, identifier, months, number, 
 from steelyard.calibration.ledger.headings import ColumnWords, LedgerTable, find_headings
 from steelyard.calibration.ledger.problems import RowProblem
 from steelyard.calibration.ledger.sheet_rows import SheetRow, rows_below
-from steelyard.calibration.mpe import parse_mpe_text
+from steelyard.calibration.mpe import MaximumPermissibleError, parse_mpe_text
 from steelyard.calibration.verification.devices import Device
 from steelyard.contracts.errors import UnitError
 from steelyard.contracts.identifiers import InstrumentId
@@ -131,11 +131,11 @@ _HALF_WIDTH_BRACKETS = str.maketrans({"（": "(", "）": ")", "～": "~", "－":
 class Instruments:
     """The devices of a sheet.
 
-    `rows`: the number of each device's row. `kinds`: the kind of each. `units`: in which UCUM unit each device's errors
-    are kept, its own or that of its kind. `second_units`: that of the quantity on which its limits depend besides,
-    where there is one. `refused`: the first row of each identifier whose row cannot be used. `spellings`: each
-    identifier by its small letters, since people mix them. `unsaid_use`: how many devices do not say what they are used
-    for.
+    `rows`: the number of each device's row. `kinds`: the kind of each. `units`: in which UCUM unit each device's
+    errors are kept, its own or that of its kind. `second_units`: that of the quantity on which its limits depend
+    besides, where there is one; `also_indicated`: the unit of another quantity that the device measures too.
+    `refused`: the first row of each identifier whose row cannot be used. `spellings`: each identifier by its small
+    letters, since people mix them. `unsaid_use`: how many devices do not say what they are used for.
     """
 
     devices: Mapping[InstrumentId, Device]
@@ -143,6 +143,7 @@ class Instruments:
     kinds: Mapping[InstrumentId, Kind]
     units: Mapping[InstrumentId, str]
     second_units: Mapping[InstrumentId, str]
+    also_indicated: Mapping[InstrumentId, str]
     refused: Mapping[InstrumentId, int]
     spellings: Mapping[str, InstrumentId]
     unsaid_use: int
@@ -154,6 +155,7 @@ class _Built(NamedTuple):
     kind: Kind
     unit: str
     second_unit: str | None
+    also_indicated: str | None
 
 
 class _Range(NamedTuple):
@@ -178,6 +180,7 @@ def read_instruments(
     of_kinds: dict[InstrumentId, Kind] = {}
     units: dict[InstrumentId, str] = {}
     second_units: dict[InstrumentId, str] = {}
+    also: dict[InstrumentId, str] = {}
     spellings: dict[str, InstrumentId] = {}
     unsaid_use = 0
     rows: dict[InstrumentId, int] = {}
@@ -203,6 +206,7 @@ def read_instruments(
                 of_kinds[built.device.id] = built.kind
                 units[built.device.id] = built.unit
                 second_units |= {} if built.second_unit is None else {built.device.id: built.second_unit}
+                also |= {} if built.also_indicated is None else {built.device.id: built.also_indicated}
                 unsaid_use += row.text("use") is None
         if name is not None and name not in rows:
             rows[name] = row.number
@@ -215,6 +219,7 @@ def read_instruments(
         kinds=of_kinds,
         units=units,
         second_units=second_units,
+        also_indicated=also,
         refused=refused,
         spellings=spellings,
         unsaid_use=unsaid_use,
@@ -247,6 +252,9 @@ def _device(
         _check_unit(row, limits.unit, kind)
     unit = limits.unit if kind is None or limits.unit is not None else kind.unit
     span = None if limits.low is None or limits.high is None else limits.high - limits.low
+    both = kind is not None and kind.second is not None and kind.second.indicated
+    if both:
+        limits = _Range(None, None, None)  # one of two ranges would be taken for that of both
     use = row.take("use", words.USES.meant)
     state = row.take("state", words.STATES.meant)
     period = row.headed("period_months")
@@ -272,7 +280,7 @@ def _device(
         parameters=row.take("parameters", lambda told, column: _parameters(told, column, kind)) or {},
         regime=row.take("regime", words.regime_meant),
         period_months=row.take("period_months", partial(months, in_years=period is not None and period.in_years)),
-        mpe=row.take("mpe", lambda told, _: parse_mpe_text(told, unit=unit, span=span)),
+        mpe=row.take("mpe", lambda told, _: _limits(told, unit, span, kind)),
     )
     label = row.text("name")
     if row.problems or name is None or kind is None or unit is None:
@@ -282,7 +290,25 @@ def _device(
     except CalibrationError as error:
         row.refuse(error.field, row.text(error.field) or "", error.remedy)
         return None
-    return _Built(device, kind, unit, None if kind.second is None else kind.second.unit)
+    second = None if kind.second is None else kind.second.unit
+    if not both or second is None:
+        return _Built(device, kind, unit, second, None)
+    judged = unit if device.mpe is None else device.mpe.unit
+    return _Built(device, kind, judged, None, second if judged == unit else unit)
+
+
+def _limits(text: str, unit: str | None, span: float | None, kind: Kind | None) -> MaximumPermissibleError:
+    """The limits in a cell; of a kind that measures two quantities they may be those of the second one."""
+    try:
+        return parse_mpe_text(text, unit=unit, span=span)
+    except CalibrationError:
+        if kind is None or kind.second is None or not kind.second.indicated:
+            raise
+        try:
+            return parse_mpe_text(text, unit=kind.second.unit, span=None)
+        except CalibrationError:
+            pass
+        raise
 
 
 def _is_second(code: str, kind: Kind) -> bool:

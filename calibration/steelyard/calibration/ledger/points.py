@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from steelyard.calibration.errors import LegalDataError
+from steelyard.calibration.errors import LedgerError, LegalDataError
 from steelyard.calibration.ledger.cells import Quantity, number, quantity
 from steelyard.calibration.ledger.headings import ColumnWords
 from steelyard.calibration.ledger.sheet_rows import SheetRow
 from steelyard.calibration.verification.events import EventPoint
+from steelyard.contracts.errors import UnitError
 from steelyard.contracts.units import UNITS, convert, unit_named
 
 POINT_COLUMNS: tuple[ColumnWords, ...] = (
@@ -41,7 +42,14 @@ _PERCENT = "%"
 _ERRORS = ("as_found", "as_left", "expanded_uncertainty")
 
 
-def read_point(row: SheetRow, device_unit: str, second_unit: str | None = None) -> EventPoint | None:
+def read_point(
+    row: SheetRow,
+    device_unit: str,
+    second_unit: str | None = None,
+    *,
+    also_indicated: str | None = None,
+    limited: bool = False,
+) -> EventPoint | None:
     """The point of a row, None if it has none; what is not right is noted in the row.
 
     Args:
@@ -49,7 +57,20 @@ def read_point(row: SheetRow, device_unit: str, second_unit: str | None = None) 
         device_unit: UCUM code of the unit in which the device's errors are kept.
         second_unit: that of the quantity on which its limits depend besides. Where test points are given in it (the
             flows at which a meter was tested) they are the values of that quantity, and the errors are in %.
+        also_indicated: that of another quantity that the device measures, with errors of its own.
+        limited: whether the device has limits of its own, which are in `device_unit`.
     """
+    if also_indicated is not None:
+        found = _indicated(row, device_unit, also_indicated)
+        if limited and found != device_unit:
+            told = f"is about a value in {found}, and the instrument's limits are in {device_unit}: it is not judged"
+            row.refuse("unit" if row.text("unit") else "test_point", row.text("unit") or found, told)
+            return None
+        device_unit = found
+    return _point(row, device_unit, second_unit)
+
+
+def _point(row: SheetRow, device_unit: str, second_unit: str | None) -> EventPoint | None:
     unit = row.take("unit", _code)
     error_unit = row.take("error_unit", _code)
     point = row.take("test_point", quantity)
@@ -92,6 +113,32 @@ def read_point(row: SheetRow, device_unit: str, second_unit: str | None = None) 
         )
     except LegalDataError as error:
         row.refuse(error.field, row.text(error.field) or "", error.remedy)
+        return None
+
+
+def _indicated(row: SheetRow, one: str, other: str) -> str:
+    """Which of two quantities a row is about, as its unit; the first where it says nothing of it."""
+    said: list[str | None] = []
+    for column in ("test_point", "unit", "error_unit", *_ERRORS):
+        head = row.headed(column)
+        said += [] if head is None or row.text(column) is None else [head.unit]
+        said.append(_unit_in(row.text(column)))
+    kinds = [UNITS[code].quantity_kind for code in said if code is not None]
+    units = {UNITS[one].quantity_kind: one, UNITS[other].quantity_kind: other}
+    return next((units[kind] for kind in kinds if kind in units), one)
+
+
+def _unit_in(text: str | None) -> str | None:
+    """The unit that a cell is, or has behind its number."""
+    if text is None:
+        return None
+    try:
+        return unit_named(text).code
+    except UnitError:
+        pass
+    try:
+        return quantity(text, "").unit
+    except LedgerError:
         return None
 
 
