@@ -243,7 +243,7 @@ def _limited_to(
         if decision is Decision.LIMITED and row.text("decision") is not None:
             row.note("limited_to", "", "is empty beside the decision limited; give the class or the range that is left")
         return None
-    if decision is not Decision.LIMITED:
+    if decision not in {Decision.LIMITED, None}:
         row.refuse("limited_to", told, "only the decision limited leaves a class; correct one of the two")
         return None
     kinds = {reading.instruments.kinds[name].id: reading.instruments.kinds[name] for name in names}
