@@ -44,6 +44,7 @@ INSTRUMENTS = sheet(
     ["pg-1", "pressure_gauge", "MPa"],
     ["rt-1", "resistance_thermometer", "Cel"],
     ["co-1", "carbon_monoxide_alarm", ""],
+    ["th-1", "thermo_hygrometer", ""],
 )
 
 

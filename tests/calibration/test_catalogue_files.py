@@ -179,6 +179,12 @@ def test_an_edition_without_a_date_is_refused_by_name() -> None:
         ('use = ["environment"]', "when = { span = { above = 1.0 } }", "'span': is no parameter of the kind"),
         ('use = ["environment"]', 'when = { tolerance = { is = ["wide"] } }', "give bounds: it is a number"),
         ("names = {", "names = [", r"own\.toml"),
+        ("in_force = 2018-05-20", 'in_force = "spring"', r"own\.toml.*in_force: 'spring': give the day alone"),
+        ("in_force = 2018-05-20", "in_force = 2018-05-20T08:00:00", "give the day alone"),
+        ("values = [94.0]", 'products = ["1 / 0"]', r"own\.toml.*'1 / 0': divides by 0"),
+        ('limit = "2 tolerance"', 'limit = "2 / "', "must be a number or a product"),
+        ('default = "0.5"', 'default = "1 / 0"', "divides by 0"),
+        ("[[example]]", '[edition.repetitions]\ncount = 0\nsource = "x"\nconfidence = "L"\n[[example]]', "1 or more"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_named(old: str, new: str, told: str) -> None:
@@ -195,6 +201,28 @@ def test_a_misspelt_kind_is_not_taken_for_a_new_one() -> None:
 def test_a_change_must_name_the_edition_that_it_means() -> None:
     with pytest.raises(CatalogueError, match="name the edition that is meant"):
         with_file('id = "weights"\n[[edition]]\nin_force = 2024-01-01\n')
+
+
+def test_a_file_that_changes_one_edition_twice_is_refused() -> None:
+    change = '[[edition]]\ndocument = "JJG 99-2022"\n'
+    with pytest.raises(CatalogueError, match=r"own\.toml: edition\.document: 'JJG 99-2022': stands in two"):
+        with_file(f'id = "weights"\n{change}note = "a"\n{change}note = "b"\n')
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('aliases = ["砝码组", " "]', "weights.toml and own.toml: aliases[1]: ' ' says nothing; take it out"),
+        (
+            'units = ["kg", "MPa"]',
+            "weights.toml and own.toml: units[1]: 'MPa' measures pressure, g mass; give some of kg",
+        ),
+        ('classes = ["E1", "E2", "F1", "F2", "M1", "M1-2", "M2", "M2-3", "M3", "E1"]', "classes[9]: 'E1' stands there"),
+    ],
+)
+def test_the_check_names_the_file_the_entry_and_the_choices(line: str, told: str) -> None:
+    (fault,) = [each for each in faults(with_file(f'id = "weights"\n{line}\n')) if told in each]
+    assert fault.startswith("weights.toml and own.toml: ")
 
 
 def test_two_editions_of_one_day_are_refused() -> None:

@@ -6,6 +6,7 @@ import pytest
 from calibration.ledgers import INSTRUMENTS, events_of, read, said, sheet
 
 from steelyard.calibration.errors import LedgerError
+from steelyard.calibration.mpe import limits_at
 from steelyard.calibration.verification.events import Decision, EventKind, EventPoint
 from steelyard.storage.tables import CellFault, MergedCells
 
@@ -22,12 +23,12 @@ def point(row: str, instrument: str = "ts-1") -> EventPoint:
 def test_a_row_becomes_an_event() -> None:
     ledger = events_of(
         HEAD + "|limited_to|completed_at",
-        "e-1|TS-1|after_repair|2026-01-15|limited|C-1|Institute|IIII|2026-01-15T10:30:00",
+        "e-1|TS-1|after_repair|2026-01-15|limited|C-1|Institute|0~30 t|2026-01-15T10:30:00",
     )
     assert ledger.problems == ()
     (event,) = ledger.events
     assert (event.id, event.instrument, event.kind) == ("e-1", "ts-1", EventKind.AFTER_REPAIR)
-    assert (event.completed, event.decision, event.limited_to) == (date(2026, 1, 15), Decision.LIMITED, "IIII")
+    assert (event.completed, event.decision, event.limited_to) == (date(2026, 1, 15), Decision.LIMITED, "0~30 t")
     assert (event.certificate, event.performed_by, event.points) == ("C-1", "Institute", ())
     # Legal time is UTC+8.
     assert event.completed_at_ns == int(datetime(2026, 1, 15, 2, 30, tzinfo=UTC).timestamp()) * 10**9
@@ -146,6 +147,12 @@ def test_an_item_that_is_not_in_the_ledger_does_not_spoil_the_certificate_of_the
         ("ts-1", "500|公斤|100||||g", (500.0, "kg", 0.1)),
         ("ts-2", "500|kg|0.1", (0.5, "t", 0.0001)),
         ("pg-1", "10|bar|0.1", (1.0, "MPa", 0.01)),
+        ("pg-1", "10|kgf/cm²|0.1", (0.980665, "MPa", 0.00980665)),  # NIST SP 811, B.8: 9.80665E+04 Pa
+        ("th-1", "20|℃|0.3", (20.0, "Cel", 0.3)),
+        ("th-1", "20||0.3||||Cel", (20.0, "Cel", 0.3)),
+        ("th-1", "293.15|K|0.3", (20.0, "Cel", 0.3)),
+        ("th-1", "60|%RH|1.5", (60.0, "%", 1.5)),
+        ("th-1", "60||1.5", (60.0, "%", 1.5)),
         ("pg-1", "1|MPa|0.5||||%", (1.0, "%", 0.5)),
         ("pg-1", "1|MPa|0.5%", (1.0, "%", 0.5)),
         ("pg-1", "1|%|0.5", (1.0, "%", 0.5)),
@@ -174,6 +181,30 @@ def test_test_points_given_as_flows_are_the_flows_of_a_meter_and_errors_are_in_p
     assert ledger.problems == ()
 
 
+def test_a_hygrometer_with_limits_of_its_temperature_is_judged_by_that() -> None:
+    ledger = read(
+        sheet("instruments", ["id", "kind", "mpe", "range"], ["th", "thermo_hygrometer", "±1 Cel", "(-20~50)℃"]),
+        sheet(
+            "events",
+            ["id", "instrument", "kind", "completed", "test_point", "unit", "as_found"],
+            ["e", "th", "calibration", "2026-03-01", "20", "℃", "0.3"],
+            ["e", "th", "calibration", "2026-03-01", "60", "%RH", "1.5"],
+        ),
+    )
+    (device,), (event,) = ledger.devices, ledger.events
+    assert device.mpe is not None
+    assert (device.mpe.unit, limits_at(device.mpe, 20.0)) == ("Cel", (-1.0, 1.0))
+    assert [(point.test_point, point.unit, point.as_found) for point in event.points] == [(20.0, "Cel", 0.3)]
+    (problem,) = ledger.problems
+    assert "the instrument's limits are in Cel: it is not judged" in problem.remedy
+
+
+@pytest.mark.parametrize("told", ["基本合格", "部分符合"])
+def test_a_half_decision_is_refused_without_a_suggestion(told: str) -> None:
+    (problem,) = events_of(HEAD, f"e|ts-1|interim|2026-01-15|{told}").problems
+    assert problem.remedy == "give one of passed, failed, limited, not_testable, none"
+
+
 def test_the_value_of_the_second_quantity_and_the_coverage_factor_stand_beside_the_point() -> None:
     found = point("100|L|1.5|0.5|0.3|1.96|%|2.5", "wm-1")
     assert (found.as_left, found.expanded_uncertainty, found.coverage_factor, found.at) == (0.5, 0.3, 1.96, 2.5)
@@ -185,7 +216,6 @@ def test_a_first_calibration_has_no_error_as_found_and_an_unknown_uncertainty_is
 
 
 ON_THE_15TH = "e|ts-1|calibration|2026-01-15|"
-MEASURED = f"{ON_THE_15TH}|||"
 BAD = {
     "unknown kind of event": ("e|ts-1|calibraton|2026-01-15", "kind", "calibraton", "did you mean calibration"),
     "date as text that nobody can read": ("e|ts-1|calibration|spring", "completed", "spring", "write the date as"),
@@ -200,6 +230,9 @@ BAD = {
     "empty decision of a verification": ("e|ts-1|interim|2026-01-15|", "decision", "", "is empty"),
     "unknown decision": ("e|ts-1|interim|2026-01-15|pased", "decision", "pased", "did you mean passed"),
     "instrument that is not in the ledger": ("e|ts-9|calibration|2026-01-15", "instrument", "ts-9", "no instrument"),
+}
+MEASURED = f"{ON_THE_15TH}|||"
+BAD_POINTS = {
     "unit of another dimension": (f"{MEASURED}5|MPa|0.1", "unit", "MPa", "measures pressure"),
     "error of another dimension": (f"{MEASURED}5|kg|0.1||||MPa", "error_unit", "MPa", "measures pressure"),
     "parts per million of something": (f"{MEASURED}5|kg|500||||ppm", "error_unit", "ppm", "measures dimensionless"),
@@ -213,6 +246,52 @@ BAD = {
     "percent in one cell only": (f"{MEASURED}5|kg|0.1%||1", "as_found", "0.1%", "all in % or none"),
     "percent against the unit": (f"{MEASURED}5|kg|0.1%||||kg", "as_found", "0.1%", "said to be kg"),
 }
+
+
+@pytest.mark.parametrize("name", BAD_POINTS)
+def test_a_wrong_value_takes_its_test_point_away_and_leaves_the_event(name: str) -> None:
+    row, column, value, remedy = BAD_POINTS[name]
+    ledger = events_of(HEAD + POINTS, row, f"{MEASURED}7|kg|0.1")
+    (event,) = ledger.events
+    assert (event.completed, [point.test_point for point in event.points]) == (date(2026, 1, 15), [7.0])
+    (problem,) = ledger.problems
+    assert (problem.sheet, problem.row, problem.column, problem.value) == ("events", 2, column, value)
+    assert remedy in problem.remedy
+    assert problem.remedy.endswith("this test point is left out, the event stands")
+    assert not problem.left_out
+
+
+def test_a_verification_with_an_unreadable_value_keeps_its_date_and_decision() -> None:
+    ledger = events_of(HEAD + POINTS, "e|ts-1|subsequent_verification|2026-01-15|passed|C-1|Lab|5|m|0.1")
+    assert [(event.completed, event.decision, event.points) for event in ledger.events] == [
+        (date(2026, 1, 15), Decision.PASSED, ())
+    ]
+    assert said(ledger) == [(2, "unit", "m")]
+
+
+def test_a_value_that_one_of_many_items_cannot_have_stays_with_the_others() -> None:
+    ledger = events_of(HEAD + POINTS, "e|ts-1;pg-1|calibration|2026-01-15||C-1|Lab|5|kg|0.1")
+    assert [(event.instrument, len(event.points)) for event in ledger.events] == [("ts-1", 1), ("pg-1", 0)]
+    assert said(ledger) == [(2, "unit", "kg")]
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ("20kg||1g", (20.0, "kg", 0.001)),
+        ("0.5 t|kg|0.1kg||||", (500.0, "kg", 0.1)),
+        ("1,000kg||100||||g", (1000.0, "kg", 0.1)),
+    ],
+)
+def test_a_value_may_have_its_unit_in_its_own_cell(cells: str, expected: tuple[float, str, float]) -> None:
+    found = point(cells)
+    assert (found.test_point, found.unit, found.as_found) == pytest.approx(expected)
+
+
+def test_a_unit_in_the_cell_against_the_one_beside_it_is_told() -> None:
+    ledger = events_of(HEAD + POINTS, f"{MEASURED}5|kg|1g||||kg")
+    assert [event.points for event in ledger.events] == [()]
+    assert said(ledger) == [(2, "as_found", "1g")]
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -235,8 +314,55 @@ def test_an_event_of_an_instrument_whose_row_is_refused_says_which_row() -> None
     assert "its row 2 among the instruments is refused" in ledger.problems[1].remedy
 
 
-def test_an_event_after_the_day_of_the_question_is_kept() -> None:
-    assert len(events_of(HEAD, "e-1|ts-1|calibration|2031-01-15||C-1|Lab").events) == 1
+def test_an_event_after_the_day_of_the_question_is_kept_and_named_once() -> None:
+    rows = ["e-1|ts-1|calibration|2062-02-26||C-1|Lab|5|kg|0", "e-1|||||||6|kg|0"]
+    ledger = events_of(HEAD + POINTS, *rows)
+    assert [len(event.points) for event in ledger.events] == [2]
+    (problem,) = ledger.problems
+    assert (problem.row, problem.column, problem.value) == (2, "completed", "2062-02-26")
+    assert problem.remedy == "lies after the day of the question, 2026-06-01; check the year"
+
+
+@pytest.mark.parametrize("cell", ["E-1", "e-1 ", "ｅ-1"])
+def test_ids_of_events_are_matched_without_regard_to_capitals(cell: str) -> None:
+    ledger = events_of(HEAD + POINTS, "e-1|ts-1|calibration|2026-01-15||||5|kg|0", f"{cell}|||||||6|kg|0")
+    assert [(event.id, len(event.points)) for event in ledger.events] == [("e-1", 2)]
+
+
+def test_a_number_with_a_zero_behind_its_point_is_the_same_id() -> None:
+    instruments = sheet("instruments", ["id", "kind"], ["1001", "truck_scale"], ["1002.0", "truck_scale"])
+    rows = [["7.0", "1001.0", "repair", "2026-03-01", ""], ["8", "1002", "repair", "2026-03-01", "7"]]
+    events = sheet("events", ["id", "instrument", "kind", "completed", "supersedes"], *rows)
+    assert [(event.id, event.instrument) for event in read(instruments, events).events] == [
+        ("7", "1001"),
+        ("8", "1002"),
+    ]
+
+
+WITHOUT_IDS = "instrument|kind|completed|decision|certificate|performed_by|test_point|as_found|completed_at"
+
+
+def test_without_ids_rows_with_empty_cells_are_points_of_the_event_above() -> None:
+    ledger = events_of(
+        WITHOUT_IDS,
+        "ts-1|interim|2026-01-15|passed|C-1|Lab|1|0|2026-01-15T08:00:00",
+        "ts-1|interim|2026-01-15||C-1||2|0|",
+        "ts-1|interim|2026-01-15||||3|0|",
+    )
+    assert ledger.problems == ()
+    assert [(event.decision, len(event.points)) for event in ledger.events] == [(Decision.PASSED, 3)]
+
+
+def test_without_ids_another_instant_of_the_day_is_another_event() -> None:
+    ledger = events_of(
+        WITHOUT_IDS,
+        "ts-1|intermediate_check|2026-01-15||||1|0|2026-01-15T08:00:00",
+        "ts-1|intermediate_check|2026-01-15||||1|0|2026-01-15T16:00:00",
+        "ts-1|intermediate_check|2026-01-15||||2|0|2026-01-15T16:00:00",
+        "ts-1|intermediate_check|2026-01-15||||3|0|",
+    )
+    assert ledger.problems == ()
+    assert [[point.test_point for point in event.points] for event in ledger.events] == [[1.0], [1.0, 2.0, 3.0]]
 
 
 def test_an_instant_on_another_day_than_the_date_is_refused() -> None:
@@ -245,6 +371,33 @@ def test_an_instant_on_another_day_than_the_date_is_refused() -> None:
         "e-1|ts-1|calibration|2026-01-15||C-1|Lab|2026-01-15T20:00:00Z",  # the 16th in China
     )
     assert said(ledger) == [(2, "completed_at", "2026-01-15T20:00:00Z")]
+
+
+@pytest.mark.parametrize(
+    ("told", "left"),
+    [
+        ("2.5级", "2.5"),
+        ("4级", "4.0"),
+        ("class 1.60", "1.6"),
+        ("(0~0.6) MPa", "(0~0.6) MPa"),
+        ("4级 0~0.6 MPa", "4.0, 0~0.6 MPa"),
+        ("4级; 0~0.6 MPa", "4.0, 0~0.6 MPa"),
+    ],
+)
+def test_what_a_limited_decision_leaves_is_a_class_of_the_kind_or_a_range(told: str, left: str) -> None:
+    ledger = events_of(HEAD + "|limited_to", f"e|pg-1|interim|2026-01-15|limited|C-1|Lab|{told}")
+    assert ledger.problems == ()
+    assert [event.limited_to for event in ledger.events] == [left]
+
+
+@pytest.mark.parametrize(
+    ("told", "remedy"), [("B级", "there are 1.0, 1.6, 2.5, 4.0"), ("", "give the class or the range")]
+)
+def test_a_limited_decision_that_does_not_say_to_what_stays_and_is_asked_back(told: str, remedy: str) -> None:
+    ledger = events_of(HEAD + "|limited_to", f"e|pg-1|interim|2026-01-15|limited|C-1|Lab|{told}")
+    assert [(event.decision, event.limited_to) for event in ledger.events] == [(Decision.LIMITED, None)]
+    assert said(ledger) == [(2, "limited_to", told)]
+    assert remedy in ledger.problems[0].remedy
 
 
 def test_only_a_limited_decision_leaves_a_class() -> None:
@@ -259,11 +412,15 @@ def test_only_a_limited_decision_leaves_a_class() -> None:
         ("e-2|ts-1|calibration|2026-02-15||c-1|LAB ", True),
         ("e-2|ts-1;ts-2|calibration|2026-01-15||C-1|Lab", True),
         ("e-2|ts-2|calibration|2026-01-15||C-1|Other body", False),
+        ("e-2|ts-1|calibration|2025-01-15||C-1|", True),
+        ("e-2|ts-1|calibration|2026-01-15|passed|C-1|Lab", True),
         ("e-2|ts-2|calibration|2026-01-15|||Lab", False),
         ("e-2|ts-1|intermediate_check|2026-01-15||C-1|Lab", False),
     ],
 )
-def test_a_certificate_number_belongs_to_one_instrument_and_one_day_of_one_body(row: str, refused: bool) -> None:
+def test_a_certificate_number_belongs_to_one_instrument_one_day_and_one_decision_of_one_body(
+    row: str, refused: bool
+) -> None:
     ledger = events_of(HEAD, "e-1|ts-1|calibration|2026-01-15||C-1|Lab", row)
     assert len(ledger.events) == 1 if refused else len(ledger.events) == 2
     assert [(problem.row, problem.column) for problem in ledger.problems] == ([(3, "certificate")] if refused else [])

@@ -163,6 +163,67 @@ def test_all_wrong_cells_of_a_row_are_told_at_once() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "told", "name"),
+    [
+        ("truck_scale", "中准确度级", "III"),
+        ("digital_indicating_scale", "普通准确度级", "IIII"),
+        ("digital_indicating_scale", "③", "III"),
+        ("digital_indicating_scale", "④级", "IIII"),
+        ("digital_indicating_scale", "Ⅲ", "III"),
+        ("pressure_gauge", "1.6级", "1.6"),
+        ("fuel_dispenser", "0.3级", "0.3级"),  # it has no classes: what stands there is nobody's business
+    ],
+)
+def test_an_accuracy_class_is_read_as_people_write_it(kind: str, told: str, name: str) -> None:
+    ledger = instruments_of("id|kind|accuracy_class", f"x|{kind}|{told}")
+    assert ledger.problems == ()
+    assert [device.accuracy_class for device in ledger.devices] == [name]
+
+
+def test_a_class_that_the_kind_does_not_have_is_told_and_the_instrument_stays_without_one() -> None:
+    ledger = instruments_of("id|kind|accuracy_class", "x|digital_indicating_scale|B级")
+    assert [device.accuracy_class for device in ledger.devices] == [None]
+    assert said(ledger) == [(2, "accuracy_class", "B级")]
+    assert ledger.problems[0].remedy == "there are III, IIII; it is judged without a class"
+    assert not ledger.problems[0].left_out
+
+
+def test_cells_may_have_their_unit_in_them() -> None:
+    headings = "id|kind|range|scale_interval|parameters|range_high|range_low"
+    ledger = instruments_of(
+        headings,
+        "ts-1|truck_scale|(0~80)t|20kg||",
+        "ts-2|truck_scale||20kg||30t|200kg",
+        "wm-1|water_meter|||DN20; q3=2500L/h||",
+    )
+    assert ledger.problems == ()
+    first, second, meter = ledger.devices
+    assert (first.range_high, first.unit, first.scale_interval) == (80.0, "t", 0.02)
+    assert (second.range_low, second.range_high, second.unit, second.scale_interval) == (0.2, 30.0, "t", 0.02)
+    assert meter.parameters == {"dn": 20.0, "q3": 2.5}
+
+
+def test_the_flows_of_a_fuel_dispenser_are_not_its_range() -> None:
+    ledger = instruments_of("id|kind|range", "fd-1|fuel_dispenser|(5~50)L/min")
+    assert [(device.range_high, device.unit) for device in ledger.devices] == [(None, None)]
+    assert said(ledger) == [(2, "range", "(5~50)L/min")]
+    assert "the range is left out" in ledger.problems[0].remedy
+
+
+def test_the_nominal_value_of_a_weight_in_place_of_a_range_gives_the_unit() -> None:
+    ledger = instruments_of("id|kind|range|accuracy_class", "w-1|weights|20kg|M1")
+    assert [(device.range_high, device.unit) for device in ledger.devices] == [(None, "kg")]
+    assert said(ledger) == [(2, "range", "20kg")]
+    assert not ledger.problems[0].left_out
+
+
+def test_the_second_row_of_an_id_whose_first_is_refused_is_not_told_that_the_first_counts() -> None:
+    ledger = instruments_of("id|kind", "ts-1|trucc", "TS-1|truck_scale")
+    assert ledger.devices == ()
+    assert "row 2 already, which is refused" in ledger.problems[1].remedy
+
+
 def test_of_two_rows_with_one_id_the_first_stands() -> None:
     ledger = instruments_of("id|kind|name", "ts-1|truck_scale|first", "TS-1|trucc|second", "1001|truck_scale|")
     assert [(device.id, device.name) for device in ledger.devices] == [("ts-1", "first"), ("1001", "1001")]
@@ -189,6 +250,7 @@ def test_rows_that_merged_cells_run_through_are_left_out_and_named_once() -> Non
     assert (problem.row, problem.column, problem.value) == (2, "owner", "B2:B3")
     assert problem.instrument == "ts-1, ts-2"
     assert "undo the merging" in problem.remedy
+    assert problem.left_out == (2, 3)
 
 
 def test_a_cell_whose_value_cannot_be_known_refuses_its_row_where_the_column_counts() -> None:

@@ -1,7 +1,11 @@
 """`steelyard assess`: a ledger in, the answer out. The judgement has tests of its own; here it is a stand-in."""
 
+import contextlib
 import io
 import json
+import os
+import stat
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -134,6 +138,7 @@ def test_the_answer_for_programs_has_every_instrument_that_is_right_and_every_pr
     first, second = told["instruments"]
     assert first == {
         "id": "ts-1",
+        "row": 2,
         "status": "due_soon",
         "statutory_due": "2026-06-20",
         "valid_until": "2026-06-19",
@@ -197,8 +202,9 @@ def test_people_read_counts_then_work_by_date_then_what_is_not_right(
     ledger: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["assess", str(ledger), "--on", "2026/6/1"]) == 0
-    counts, work, rows, problems, *_ = capsys.readouterr().out.split("\n\n")
+    counts, work, rows, problems, rows_of_problems = capsys.readouterr().out.split("\n\n")
     assert counts.splitlines() == [
+        "2 rows are not judged: see below",
         "On 2026-06-01: 2 instruments, 3 events",
         "      2  due soon",
         "      1  of them doubtful",
@@ -213,6 +219,21 @@ def test_people_read_counts_then_work_by_date_then_what_is_not_right(
     # Columns stay in line beside Chinese names, of which each character is two columns wide.
     assert second.index("–") == first.index("cn-zj") - len("某某公司")
     assert problems == "What is not right (4)"
+    assert rows_of_problems.splitlines()[-1] == "instruments, row 2 (ts-1): The class is missing."
+
+
+def test_an_instrument_that_cannot_be_judged_is_counted_and_named_with_its_row(
+    ledger: Path, judge: Judge, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def one_less(*arguments: object, **options: object) -> tuple[list[Judgement], list[str]]:
+        judgements, _ = judge(*arguments, **options)  # type: ignore[arg-type]
+        return judgements[1:], ["instrument ts-1: use: 'trade': no rule; it is left out"]
+
+    monkeypatch.setattr("steelyard.cli.commands.assess.judge_ledger", one_less)
+    assert main(["assess", str(ledger), "--on", "2026-06-01"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "3 rows are not judged: see below"
+    assert "instruments, row 2: instrument ts-1: use: 'trade': no rule; it is left out" in told
 
 
 def test_the_plan_is_a_workbook_of_the_year(ledger: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -220,12 +241,15 @@ def test_the_plan_is_a_workbook_of_the_year(ledger: Path, tmp_path: Path, capsys
     answer(capsys, ledger, "--out", plan)
     tables = {table.name: table.rows for table in read_tables(plan.read_bytes(), "plan.xlsx").tables}
     header, first, second = tables["plan"]
-    assert header.cells == ("month", "due date", "instrument", "kind", "owner", "region", "trigger", "reason")
-    assert first.cells == (
-        *("2026-06", "2026-06-20", "ts-1", "truck_scale", "acme", "cn-zj", "due"),
-        "The period of Gate scale ends.",
+    assert header.cells == (
+        *("month", "due date", "instrument", "name", "kind", "serial", "owner", "region", "valid until", "certificate"),
+        *("trigger", "reason"),
     )
-    assert second.cells[2:6] == ("ts-2", "truck_scale", "某某公司", "–")
+    assert first.cells == (
+        *("2026-06", "2026-06-20", "ts-1", "Gate scale", "truck_scale", "–", "acme", "cn-zj", "2026-06-19", "C-1"),
+        *("due", "The period of Gate scale ends."),
+    )
+    assert second.cells[2:8] == ("ts-2", "Yard scale", "truck_scale", "–", "某某公司", "–")
     assert [row.cells[:4] for row in tables["problems"][1:3]] == [
         ("instruments", "4", "kind", "ts-3"),
         ("events", "4", "completed", "ts-2"),
@@ -238,7 +262,7 @@ def test_the_plan_names_what_falls_due_within_the_year_before_an_order_is_raised
     plan = tmp_path / "plan.xlsx"
     assert main(["assess", str(ledger), "--on", "2025-07-01", "--out", str(plan)]) == 0
     rows = read_tables(plan.read_bytes(), "plan.xlsx").tables[0].rows[1:]
-    assert [(row.cells[0], row.cells[6], row.cells[7]) for row in rows] == [
+    assert [(row.cells[0], row.cells[10], row.cells[11]) for row in rows] == [
         ("2026-06", "due", "The period ends: the last day is 2026-06-19.")
     ] * 2
     assert main(["assess", str(ledger), "--on", "2025-06-20", "--out", str(plan)]) == 0
@@ -253,6 +277,49 @@ def test_work_that_should_have_been_done_long_ago_is_planned_for_this_month(
     assert main(["assess", str(ledger), "--on", "2027-03-01", "--out", str(plan)]) == 0
     rows = read_tables(plan.read_bytes(), "plan.xlsx").tables[0].rows[1:]
     assert {row.cells[:2] for row in rows} == {("2027-03", "2026-06-20")}
+
+
+@pytest.mark.parametrize("name", ["/dev/null", "", ".", "pipe", "nul\0"])
+@pytest.mark.parametrize("option", ["--out", "--template"])
+def test_nothing_is_written_but_regular_files(
+    option: str, name: str, ledger: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ledger.parent)
+    os.mkfifo("pipe")
+    assert main(["assess", str(ledger), "--on", "2026-06-01", option, name]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"steelyard: {option} ")
+    assert stat.S_ISFIFO(Path("pipe").stat().st_mode)
+
+
+def test_a_plan_named_by_a_link_is_written_where_the_link_leads(ledger: Path, tmp_path: Path) -> None:
+    (tmp_path / "link.xlsx").symlink_to(tmp_path / "plan.xlsx")
+    assert main(["assess", str(ledger), "--on", "2026-06-01", "--out", str(tmp_path / "link.xlsx")]) == 0
+    assert (tmp_path / "link.xlsx").is_symlink()
+    assert read_tables((tmp_path / "plan.xlsx").read_bytes(), "plan.xlsx").sheets[0] == "plan"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_an_output_that_is_full_is_told_in_a_sentence(
+    ledger: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full, contextlib.suppress(OSError):
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(["assess", str(ledger), "--on", "2026-06-01"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "steelyard: cannot write: No space left on device; make room there, or write elsewhere"
+
+
+def test_an_output_without_chinese_gets_question_marks_and_escapes(
+    ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", out)
+    assert main(["assess", str(ledger), "--on", "2026-06-01"]) == 0
+    assert b"ts-2        truck_scale  ????" in out.buffer.getvalue()
+    begins = out.tell()
+    assert main(["assess", str(ledger), "--on", "2026-06-01", "--json"]) == 0
+    assert [each["id"] for each in json.loads(out.buffer.getvalue()[begins:])["instruments"]] == ["ts-1", "ts-2"]
 
 
 def test_the_template_is_a_ledger_without_instruments(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -303,7 +370,8 @@ def test_unknown_columns_and_progress_are_told_beside_the_answer(
         ("nowhere.xlsx", None, [], ["nowhere.xlsx", "No such file"]),
         ("l.xlsx", b"no workbook", [], ["l.xlsx", "not an XLSX workbook"]),
         ("l.csv", b"id,kind\n\xff\xff,x", [], ["l.csv", "neither UTF-8 nor GB18030"]),
-        ("l.csv", b"id,name\nts-1,x", [], ["l.csv", "column kind", "is missing"]),
+        ("l.csv", b"id,name\nts-1,x", [], ["steelyard: l.csv: column kind", "is missing"]),
+        ("l.csv", b"id,kind\nx," + b"x" * 140_000, [], ["l.csv, line 2", "a cell of more than 131072 characters"]),
         ("l.csv", b"id,kind\nts-1,truck_scale", ["--events", "nowhere.csv"], ["nowhere.csv"]),
         ("l.csv", b"id,kind\n", ["--on", "03/04/2026"], ["--on", "day or month"]),
         ("l.csv", b"id,kind\n", ["--out", "l.csv"], ["l.csv", "is the ledger itself"]),
@@ -346,6 +414,21 @@ def test_a_workbook_without_its_sheets_or_columns_gives_one_message_and_status_2
     (line,) = capsys.readouterr().err.splitlines()
     for word in words:
         assert word in line
+
+
+def test_a_ledger_whose_events_are_empty_has_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    book = save(tmp_path / "l.xlsx", instruments=INSTRUMENTS[:2], events=[])
+    assert answer(capsys, book)["instruments"][0]["status"] == "unverified"
+    (tmp_path / "i.csv").write_bytes(csv(INSTRUMENTS[:2]))
+    (tmp_path / "e.csv").write_bytes(b"")
+    assert answer(capsys, tmp_path / "i.csv", "--events", tmp_path / "e.csv")["problems"][:-1] == []
+
+
+def test_a_chart_sheet_without_a_chart_does_not_disturb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    book = openpyxl.load_workbook(save(tmp_path / "l.xlsx", instruments=INSTRUMENTS[:2], events=EVENTS))
+    book.create_chartsheet("chart", 0)
+    book.save(tmp_path / "l.xlsx")
+    assert [each["id"] for each in answer(capsys, tmp_path / "l.xlsx")["instruments"]] == ["ts-1"]
 
 
 @pytest.mark.parametrize(("arguments", "word"), [([], "--template"), (["l.csv"], "--on: is missing")])

@@ -104,6 +104,20 @@ def test_a_file_that_says_something_wrong_fails_the_check_and_stops_the_rest(
     assert "own.toml: colour" in capsys.readouterr().err
 
 
+def test_brackets_without_end_are_refused_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text(f'id = "weights"\nnote = {"[" * 5_000}{"]" * 5_000}\n', encoding="utf-8")
+    assert main(["catalogue", "check", "--catalogue", str(file)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("own.toml: '[[[…': brackets stand in brackets")
+
+
+def test_a_file_may_begin_with_the_mark_that_editors_of_windows_write(tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text('id = "weights"\n', encoding="utf-8-sig")
+    assert main(["catalogue", "check", "--catalogue", str(file)]) == 0
+
+
 def test_a_file_that_is_not_there_cannot_be_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["catalogue", "check", "--catalogue", str(tmp_path / "none.toml")]) == 2
     assert "cannot read" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from steelyard.calibration.mpe import MaximumPermissibleError, limits_at, parse_
 from steelyard.calibration.mpe.rules import RULE_TYPES
 from steelyard.calibration.verification.events import Decision, EventKind
 from steelyard.calibration.verification.regime import Regime
-from steelyard.cli import registry_file
+from steelyard.cli import registry_tables
 from steelyard.cli.main import COMMANDS
 from steelyard.cli.server_file import TABLES
 from steelyard.contracts.registry import OrganizationKind
@@ -42,15 +42,15 @@ def test_the_class_on_the_page_is_one() -> None:
 @pytest.mark.parametrize(
     ("table", "struct"),
     [
-        ("[[organization]]", registry_file.OrganizationTable),
-        ("[[serves]]", registry_file.ServesTable),
-        ("[[gateway]]", registry_file.GatewayTable),
-        ("[[instrument]]", registry_file.InstrumentTable),
-        ("[instrument.legal]", registry_file.LegalTable),
+        ("[[organization]]", registry_tables.OrganizationTable),
+        ("[[serves]]", registry_tables.ServesTable),
+        ("[[gateway]]", registry_tables.GatewayTable),
+        ("[[instrument]]", registry_tables.InstrumentTable),
+        ("[instrument.legal]", registry_tables.LegalTable),
         ("[instrument.legal.mpe]", MaximumPermissibleError),
-        ("[[pair]]", registry_file.PairTable),
-        ("[[event]]", registry_file.EventTable),
-        ("[[event.point]]", registry_file.PointTable),
+        ("[[pair]]", registry_tables.PairTable),
+        ("[[event]]", registry_tables.EventTable),
+        ("[[event.point]]", registry_tables.PointTable),
     ],
 )
 def test_the_page_names_every_key_of_a_table(table: str, struct: type[msgspec.Struct]) -> None:

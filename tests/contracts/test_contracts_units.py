@@ -52,6 +52,8 @@ def test_the_reference_page_lists_exactly_the_registered_units() -> None:
         ("㎥", "m3"),
         ("kW·h", "kW.h"),
         ("kWh", "kW.h"),
+        ("kgf/cm²", "kgf/cm2"),
+        ("kgf/cm^2", "kgf/cm2"),
         ("kW*h", "kW.h"),
         ("KWH", "kW.h"),
         ("%LEL", "%"),

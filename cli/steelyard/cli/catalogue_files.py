@@ -30,7 +30,7 @@ def read_catalogue(files: list[Path]) -> Catalogue:
     overrides = []
     for path in files:
         try:
-            overrides.append((path.read_text(encoding="utf-8"), path.name))
+            overrides.append((path.read_text(encoding="utf-8-sig"), path.name))
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else "not UTF-8 text"
             raise CommandError(f"cannot read {path}: {reason}") from error

@@ -7,7 +7,10 @@ is imported only when it is called.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 
@@ -35,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 """name -> (module in `steelyard.cli.commands`, one line of help)."""
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _EXTRA_OF = {
     "demo": "all",
     "sim": "sim",
@@ -54,14 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status (0 done, 1 found wanting, 2 cannot be done)."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     chosen = next((word for word in arguments if not word.startswith("-")), None)
+    _let_unknown_characters_pass()
     try:
-        parser = _parser(chosen if chosen in COMMANDS else None)
-        parsed = parser.parse_args(arguments)
-        run = getattr(parsed, "run", None)
-        if run is None:
-            parser.print_help()
-            return 2
-        return int(run(parsed))
+        return _ran(arguments, chosen)
     except (CommandError, ContractError) as error:
         print(f"steelyard: {error}", file=sys.stderr)
         return 2
@@ -78,8 +77,35 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output has gone (`steelyard … | head`): nothing is wrong here.
         sys.stderr.close()
         return 0
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        print(f"steelyard: cannot write: {error.strerror}; make room there, or write elsewhere", file=sys.stderr)
+        # What could not be written would be tried again when Python ends, with a traceback.
+        with contextlib.suppress(OSError):
+            sys.stdout.close()
+        return 2
     except KeyboardInterrupt:
         return 130
+
+
+def _ran(arguments: Sequence[str], chosen: str | None) -> int:
+    parser = _parser(chosen if chosen in COMMANDS else None)
+    parsed = parser.parse_args(arguments)
+    run = getattr(parsed, "run", None)
+    if run is None:
+        parser.print_help()
+        return 2
+    status = int(run(parsed))
+    sys.stdout.flush()  # here, where an output that is full can still be told
+    return status
+
+
+def _let_unknown_characters_pass() -> None:
+    """Have a question mark in place of a character that the output does not know: ASCII terminals, Chinese names."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
 
 
 def _parser(chosen: str | None) -> argparse.ArgumentParser:

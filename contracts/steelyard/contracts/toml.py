@@ -24,6 +24,10 @@ def parse_toml(text: str, source: str, error: type[ContractError] = SettingsErro
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as cause:
         raise error(source, str(cause), "not TOML; mend the line that is named") from cause
+    except RecursionError as cause:
+        raise error(
+            source, "[[[…", "brackets stand in brackets too deep to be read; no file here needs that"
+        ) from cause
 
 
 def convert(table: object, kind: type[T], source: str, error: type[ContractError] = SettingsError) -> T:

@@ -2,7 +2,8 @@
 
 A code that is not here is refused, because a misread unit is a wrong value with a good signature. Sources: The Unified
 Code for Units of Measure (UCUM), case-sensitive codes and the conventional millimetre of mercury; SI Brochure, 9th
-edition, for symbols; NIST SP 811:2008, appendix B.8, for the pound-force per square inch.
+edition, for symbols; NIST SP 811:2008, appendix B.8, for pound-force per square inch and kilogram-force per square
+centimetre.
 """
 
 from __future__ import annotations
@@ -78,6 +79,7 @@ UNITS: dict[str, Unit] = {
             ("bar", "bar", "1e5"),
             ("mbar", "mbar", 100),
             ("[psi]", "psi", _PSI),
+            ("kgf/cm2", "kgf/cm²", "98066.5"),
             ("mm[Hg]", "mmHg", "133.322"),
         ),
         *_units("mass", ("kg", "kg", 1), ("g", "g", "1e-3"), ("mg", "mg", "1e-6"), ("t", "t", 1000)),
@@ -134,6 +136,7 @@ _SPELLINGS: Final[dict[str, str]] = {
     "bar": "Bar BAR 巴",
     "mbar": "mBar 毫巴",
     "[psi]": "psi PSI",
+    "kgf/cm2": "Kgf/cm2 KGF/CM2 公斤力/平方厘米",
     "mm[Hg]": "mmHG 毫米汞柱",
     "kg": "Kg KG 千克 公斤",
     "g": "克",

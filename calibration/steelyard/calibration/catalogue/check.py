@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Final
 
@@ -15,6 +15,7 @@ from steelyard.calibration.catalogue.words import DeviceState
 from steelyard.calibration.errors import CalibrationError
 from steelyard.calibration.mpe import MaximumPermissibleError, Phase, limits_at
 from steelyard.contracts.devices import Use
+from steelyard.contracts.units import UNITS
 
 FIRST_REGULATION: Final = date(1955, 1, 1)
 """The state bureau of metrology was founded in that year."""
@@ -32,10 +33,37 @@ def _of_kind(kind: Kind) -> Iterator[str]:
         yield f"{kind.id}: names.zh: {kind.names.zh!r} is no Chinese name."
     if not kind.names.en.strip() or _HAN.search(kind.names.en):
         yield f"{kind.id}: names.en: {kind.names.en!r} is no English name."
+    yield from _of_plate(kind)
     if not kind.examples:
         yield f"{kind.id}: there is no [[example]], so nothing was tried."
     for edition in kind.editions:
         yield from _of_edition(kind, edition)
+
+
+def _of_plate(kind: Kind) -> Iterator[str]:
+    for number, alias in enumerate(kind.aliases):
+        if not alias.strip():
+            remedy = f"take it out, or give what people write for {kind.names.en}"
+            yield f"{kind.file}: aliases[{number}]: {alias!r} says nothing; {remedy}."
+    for number, name in enumerate(kind.classes):
+        if name in kind.classes[:number]:
+            yield f"{kind.file}: classes[{number}]: {name!r} stands there already; keep one: {_once(kind.classes)}."
+    measured = [_quantity(code) for code in (kind.unit, *kind.units)]
+    for number, code in enumerate(kind.units):
+        # An electricity meter is tested in energy or in power: two quantities, each with units of its own.
+        if measured[number + 1] != measured[0] and measured.count(measured[number + 1]) == 1:
+            choices = ", ".join(unit for unit in UNITS if _quantity(unit) == measured[0])
+            said = f"measures {UNITS[code].quantity_kind}, {kind.unit} {UNITS[kind.unit].quantity_kind}"
+            yield f"{kind.file}: units[{number}]: {code!r} {said}; give some of {choices}."
+
+
+def _once(names: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(names))
+
+
+def _quantity(code: str) -> str:
+    """What a unit measures; parts of a whole are one, whether by amount or of whatever."""
+    return UNITS[code].quantity_kind.replace("amount_fraction", "dimensionless")
 
 
 def _of_edition(kind: Kind, edition: Edition) -> Iterator[str]:
@@ -101,14 +129,18 @@ def _tried(edition: Edition, example: Example, accuracy_class: str | None, where
 def _limits(
     edition: Edition, example: Example, accuracy_class: str | None, mpe: MaximumPermissibleError, where: str
 ) -> Iterator[str]:
-    points = edition.test_points_for(
-        accuracy_class=accuracy_class,
-        parameters=example.parameters,
-        unit=example.unit,
-        range_low=example.range_low,
-        range_high=example.range_high,
-        scale_interval=example.scale_interval,
-    )
+    try:
+        points = edition.test_points_for(
+            accuracy_class=accuracy_class,
+            parameters=example.parameters,
+            unit=example.unit,
+            range_low=example.range_low,
+            range_high=example.range_high,
+            scale_interval=example.scale_interval,
+        )
+    except CalibrationError as error:
+        yield f"{where}: {error}."
+        return
     if not points:
         yield f"{where}: there are limits, but no test point to try them at."
     for point in points:

@@ -157,6 +157,12 @@ class Repetitions(Fact, frozen=True, kw_only=True):
 
     count: int
 
+    def __post_init__(self) -> None:
+        """Refuse what is no number of measurements."""
+        if self.count < 1:
+            message = f"count {self.count}: give how often it is measured, 1 or more"
+            raise ValueError(message)
+
 
 class Environment(Fact, frozen=True, kw_only=True):
     """``[[edition.conditions]]``: from `low` to `high`, in `unit` (UCUM), a quantity must lie during the test."""
@@ -229,10 +235,14 @@ class Parameter(_Strict, frozen=True, kw_only=True):
 
 
 class Second(_Strict, frozen=True, kw_only=True):
-    """The second quantity that the limits depend on, such as the flow; `unit` a UCUM code."""
+    """The second quantity that the limits depend on, such as the flow; `unit` a UCUM code.
+
+    `indicated` says that the instrument measures it too, with errors of its own: a thermo-hygrometer its temperature.
+    """
 
     name: str
     unit: str
+    indicated: bool = False
 
 
 class Names(_Strict, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from functools import lru_cache
 from importlib import resources
 
@@ -13,7 +14,7 @@ from steelyard.calibration.catalogue.facts import Conditional, EditionText, Kind
 from steelyard.calibration.catalogue.kind import Catalogue, Kind
 from steelyard.calibration.catalogue.limits import needs_of
 from steelyard.calibration.catalogue.plate import FIELDS, NamePlate
-from steelyard.calibration.catalogue.products import names_in
+from steelyard.calibration.catalogue.products import names_in, product
 from steelyard.calibration.errors import CatalogueError
 from steelyard.calibration.mpe import builtin_tables
 from steelyard.contracts.errors import ContractError
@@ -92,6 +93,7 @@ def _merged(base: Plain, changes: Plain, source: str) -> Plain:
         {k: v for k, v in base.items() if k != "edition"}, {k: v for k, v in changes.items() if k != "edition"}
     )
     editions = list(_tables(base, "edition", source))
+    _require_documents_once(changes, source)
     for change in _tables(changes, "edition", source):
         document = change.get("document")
         if not isinstance(document, str):
@@ -102,6 +104,23 @@ def _merged(base: Plain, changes: Plain, source: str) -> Plain:
         else:
             editions[at] = _by_key(editions[at], change)
     return {**merged, "edition": editions}
+
+
+def _require_documents_once(data: Plain, source: str) -> None:
+    documents = [edition.get("document") for edition in _tables(data, "edition", source)]
+    for number, document in enumerate(documents):
+        if document is not None and document in documents[:number]:
+            remedy = f"stands in two [[edition]]; the file has {', '.join(map(str, documents))}: make one of the two"
+            raise CatalogueError(f"{source}: edition.document", document, remedy)
+
+
+def _require_day(value: object, field: str) -> None:
+    try:
+        right = type(value) is date or (isinstance(value, str) and bool(date.fromisoformat(value)))
+    except ValueError:
+        right = False
+    if not right:
+        raise CatalogueError(field, value, "give the day alone and without quotation marks, as in_force = 2018-05-20")
 
 
 def _by_key(base: Plain, changes: Plain) -> Plain:
@@ -130,6 +149,7 @@ def _kind(data: Plain, source: str, known: Iterable[str]) -> Kind:
         if "in_force" not in given:
             field = f"{source}: edition {given.get('document')!r}: in_force"
             raise CatalogueError(field, None, "is missing; give the day on which this edition came into force")
+        _require_day(given["in_force"], f"{source}: edition {given.get('document')!r}: in_force")
     try:
         text = convert({**data, "edition": [_by_key(_defaults(), each) for each in editions]}, KindText, source)
     except ContractError as error:
@@ -204,6 +224,8 @@ def _check_plate(plate: NamePlate, text: KindText, source: str) -> None:
         if name in FIELDS or name != name.casefold():
             raise CatalogueError(field, name, "give another name, in lower case")
         _check_names(names_in(parameter.default), plate, f"{field}.default")
+        if parameter.default:
+            _try_product(parameter.default, f"{field}.default")
         if parameter.default and not parameter.source:
             raise CatalogueError(f"{field}.source", "", "is missing; say where the default is from")
 
@@ -222,15 +244,22 @@ def _check_edition(text: EditionText, plate: NamePlate, field: str) -> None:
             _check_conditions(fact, plate, f"{field}: {group}[{number}]", fields=() if group == "regime" else FIELDS)
     for number, limits in enumerate(text.mpe):
         place = f"{field}: mpe[{number}]"
-        for product in needs_of(limits):
-            _check_names(names_in(product), plate, place)
+        for text_of in needs_of(limits):
+            _check_names(names_in(text_of), plate, place)
+            _try_product(text_of, place)
         if limits.table is not None and limits.table not in builtin_tables():
             near = difflib.get_close_matches(limits.table, builtin_tables(), n=1)
             remedy = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(sorted(builtin_tables()))}"
             raise CatalogueError(f"{place}.table", limits.table, remedy)
     for number, points in enumerate(text.test_points):
-        for product in (*points.products, *points.also.values()):
-            _check_names(names_in(product), plate, f"{field}: test_points[{number}]")
+        for text_of in (*points.products, *points.also.values()):
+            _check_names(names_in(text_of), plate, f"{field}: test_points[{number}]")
+            _try_product(text_of, f"{field}: test_points[{number}]")
+
+
+def _try_product(text: str, field: str) -> None:
+    """Refuse what is no product whatever the numbers are, such as a division by a zero that is written there."""
+    product(text, dict.fromkeys(names_in(text), 1.0), field)
 
 
 def _check_conditions(fact: Conditional, plate: NamePlate, field: str, *, fields: Iterable[str]) -> None:

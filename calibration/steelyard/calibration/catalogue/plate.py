@@ -24,6 +24,8 @@ FIELDS: Final[dict[str, str]] = {
 }
 """What products and conditions may speak of beside a kind's parameters, and what it is."""
 ACCURACY_CLASS: Final = "accuracy_class"
+_CIRCLED = str.maketrans({"①": "I", "②": "II", "③": "III", "④": "IIII"})
+"""The oval with a Roman numeral that scales carry (OIML R 76-1:2006, 3.1.1), as people type it."""
 _CLASS_WORDS = re.compile(r"(accuracy )?class|grade|准确度等级|等级|级|\s")
 
 
@@ -174,5 +176,5 @@ def _spelling(text: str) -> str:
 
 def _class_spelling(text: str) -> str:
     """``Ⅲ级`` and ``III`` are one, and so are ``1`` and ``1.0``."""
-    bare = _CLASS_WORDS.sub("", unicodedata.normalize("NFKC", text).casefold())
+    bare = _CLASS_WORDS.sub("", unicodedata.normalize("NFKC", text.translate(_CIRCLED)).casefold())
     return f"{float(bare):g}" if re.fullmatch(r"\d+(\.\d+)?", bare) else bare

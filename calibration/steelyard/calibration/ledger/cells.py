@@ -8,11 +8,15 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 from itertools import pairwise
+from typing import NamedTuple
 
 from steelyard.calibration.errors import LedgerError
+from steelyard.contracts.errors import UnitError
 from steelyard.contracts.identifiers import InstrumentId
+from steelyard.contracts.units import convert, unit_named
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?P<separator>[ ,'’])\d{3}(?:(?P=separator)\d{3})*(?:\.\d*)?", re.ASCII)
@@ -33,6 +37,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 _LONGEST_IDENTIFIER = 100
+_WITH_UNIT = re.compile(r"(?P<number>[+\-\u2212]?[\d.][\d., ]*?(?:[eE][+-]?\d+)?)\s*(?P<unit>[^\d\s.,+-].*)")
+_NAMED_NUMBER = re.compile(r"(?P<name>[A-Za-z_]+)\s*(?P<told>[+-]?\.?\d.*)")
+
+
+class Quantity(NamedTuple):
+    """A number as it stands in its cell, and the UCUM code of the unit behind it (None: a number alone)."""
+
+    value: float
+    unit: str | None
 
 
 def plain(text: str) -> str:
@@ -41,6 +54,12 @@ def plain(text: str) -> str:
         return text.strip()
     folded = unicodedata.normalize("NFKC", text)
     return "".join(letter for letter in folded if unicodedata.category(letter) != "Cf").strip()
+
+
+def as_text(text: str) -> str:
+    """A text that may be a number to a spreadsheet: 1001.0 is 1001."""
+    told = plain(text)
+    return told.partition(".")[0] if re.fullmatch(r"\d+\.0+", told, re.ASCII) else told
 
 
 def number(text: str, field: str) -> float:
@@ -59,6 +78,18 @@ def number(text: str, field: str) -> float:
     else:
         remedy = "give a number alone; its unit has a column of its own"
     raise LedgerError(field, text, remedy)
+
+
+def quantity(text: str, field: str) -> Quantity:
+    """A number, perhaps with its unit in the same cell, as people write it: ``20kg``, ``0.1 MPa``, ``1.5%``."""
+    match = _WITH_UNIT.fullmatch(plain(text.replace("º", "°")))
+    if match is not None:
+        try:
+            unit = unit_named(match["unit"]).code
+        except UnitError:
+            return Quantity(number(text, field), None)
+        return Quantity(number(match["number"], field), unit)
+    return Quantity(number(text, field), None)
 
 
 def day(text: str, field: str) -> date:
@@ -111,7 +142,7 @@ def months(text: str, field: str, *, in_years: bool = False) -> int:
 
 def identifier(text: str, field: str) -> InstrumentId:
     """An instrument's identifier as its owner writes it: any short text. Registered systems have a stricter grammar."""
-    told = plain(text)
+    told = as_text(text)
     if re.fullmatch(r"\d(?:\.\d+)?[eE]\+\d+", told):
         remedy = "a spreadsheet keeps 15 digits of a number: format the cell as text and type the digits again"
         raise LedgerError(field, text, remedy)
@@ -125,19 +156,32 @@ def several(text: str) -> list[str]:
     return [item.strip() for item in _SEPARATORS.split(plain(text)) if item.strip()]
 
 
-def parameters(text: str, field: str) -> dict[str, float | str]:
-    """Named values: ``dn=20; q3=2.5; gas=natural``. Names in small letters."""
+def parameters(text: str, field: str, units: Mapping[str, str] | None = None) -> dict[str, float | str]:
+    """Named values: ``dn=20; q3=2.5; gas=natural``. Names in small letters.
+
+    `units` are the UCUM codes of the parameters that are known, by name ("": none). Of these a value may have its unit
+    in the cell, and stand behind the name alone, as on a name plate: ``DN20``.
+    """
+    known = {} if units is None else units
     found: dict[str, float | str] = {}
     for item in several(text):
         name, sign, told = (part.strip() for part in item.partition("="))
+        plate = _NAMED_NUMBER.fullmatch(item)
+        if not sign and plate is not None and plate["name"].casefold() in known:
+            name, sign, told = plate["name"], "=", plate["told"]
         name = name.casefold()
         if not (name and sign and told):
             raise LedgerError(field, item, "write each parameter as name=value, with semicolons between them")
         if name in found:
             raise LedgerError(field, item, f"{name} stands here twice; keep one")
         # What begins like a number must be one: 2.5 m3/h in place of 2.5 would be a text that no rule knows.
-        found[name] = number(told, field) if re.match(r"[+-]?\.?\d", told) else told
+        found[name] = _parameter(told, field, known.get(name, "")) if re.match(r"[+-]?\.?\d", told) else told
     return found
+
+
+def _parameter(told: str, field: str, unit: str) -> float:
+    value, own = quantity(told, field) if unit else Quantity(number(told, field), None)
+    return value if own is None else convert(value, own, unit, difference=False)
 
 
 def owner_on(text: str, on: date, field: str) -> str | None:

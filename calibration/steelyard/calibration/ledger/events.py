@@ -8,11 +8,12 @@ from datetime import date
 from functools import partial
 from typing import NamedTuple
 
-from steelyard.calibration.errors import LedgerError
+from steelyard.calibration.catalogue import Kind
+from steelyard.calibration.errors import CatalogueError, LedgerError
 from steelyard.calibration.ledger import words
-from steelyard.calibration.ledger.cells import day, identifier, instant_ns, plain, several
+from steelyard.calibration.ledger.cells import as_text, day, identifier, instant_ns, plain, several
 from steelyard.calibration.ledger.headings import ColumnWords, LedgerTable, find_headings
-from steelyard.calibration.ledger.instruments import Instruments
+from steelyard.calibration.ledger.instruments import Instruments, is_range
 from steelyard.calibration.ledger.points import POINT_COLUMNS, read_point
 from steelyard.calibration.ledger.problems import RowProblem
 from steelyard.calibration.ledger.sheet_rows import SheetRow, rows_below
@@ -75,6 +76,8 @@ EVENT_COLUMNS: tuple[ColumnWords, ...] = (
     *POINT_COLUMNS,
 )
 
+_NAMING = ("instrument", "kind", "completed")
+"""Columns that name an event of a sheet without ids, beside its certificate and its instant."""
 _DECIDES_NOTHING = frozenset(
     {EventKind.CALIBRATION, EventKind.INTERMEDIATE_CHECK, EventKind.REPAIR, EventKind.SEAL_OPENED}
 )
@@ -109,20 +112,28 @@ class _Reading:
     """The sheet as far as it has been read."""
 
     instruments: Instruments
+    on: date
     utc_offset_minutes: int
     drafts: dict[str, _Draft] = field(default_factory=dict)
-    certificates: dict[tuple[str, str], _Draft] = field(default_factory=dict)
+    """By their ids in small letters."""
+    said: dict[tuple[str | None, ...], _Draft] = field(default_factory=dict)
+    """The newest by what its first row has in the cells that name an event where ids are missing."""
+    certificates: dict[str, list[_Draft]] = field(default_factory=dict)
+    """By number."""
 
 
 def read_events(
-    table: LedgerTable, problems: list[RowProblem], *, instruments: Instruments, utc_offset_minutes: int
+    table: LedgerTable, problems: list[RowProblem], *, instruments: Instruments, on: date, utc_offset_minutes: int
 ) -> tuple[tuple[VerificationEvent, ...], tuple[str, ...]]:
     """The events of a sheet in the order of their first rows, and the headings that mean nothing here.
 
-    What is not right is added to `problems`. Raises LedgerError where the sheet lacks a required column.
+    What is not right is added to `problems`; so is what happened after the day `on`. Raises LedgerError where the sheet
+    lacks a required column.
     """
+    if not table.rows:
+        return (), ()  # nobody has entered any
     headings = find_headings(table, EVENT_COLUMNS)
-    reading = _Reading(instruments=instruments, utc_offset_minutes=utc_offset_minutes)
+    reading = _Reading(instruments=instruments, on=on, utc_offset_minutes=utc_offset_minutes)
     for row, readable in rows_below(table, headings, "instrument", problems):
         if readable:
             _read_row(row, reading)
@@ -131,15 +142,15 @@ def read_events(
 
 
 def _read_row(row: SheetRow, reading: _Reading) -> None:
-    own = row.take("id", lambda text, _: plain(text), required=row.headed("id") is not None)
-    draft = None if own is None else reading.drafts.get(own)
+    own = row.take("id", lambda text, _: as_text(text), required=row.headed("id") is not None)
+    draft = _continued(row, reading) if own is None else reading.drafts.get(own.casefold())
     head = _head(row, reading, None if draft is None else draft.head)
     if head is None:
         return
     if own is None:
-        own = _derived_id(head, reading)
-        draft = reading.drafts.get(own)
-    if head.supersedes is not None and plain(head.supersedes) == own:
+        own = _derived_id(head, reading) if draft is None else draft.id
+        draft = reading.drafts.get(own.casefold())
+    if head.supersedes is not None and as_text(head.supersedes).casefold() == own.casefold():
         row.refuse("supersedes", head.supersedes, "is this event itself; give the id of the one that it replaces")
         return
     if draft is not None and draft.head != head:
@@ -150,21 +161,43 @@ def _read_row(row: SheetRow, reading: _Reading) -> None:
             f"row {draft.row.number} counts and says otherwise of the event {own}; correct one, or give another id",
         )
         return
-    points = {
-        name: read_point(row, reading.instruments.units[name], reading.instruments.second_units.get(name))
-        for name in head.instrument
-        if not row.problems or len(head.instrument) > 1
-    }
-    if row.problems:
-        return
     if draft is None:
         draft = _Draft(id=own, row=row, head=head)
         if not _certificate_is_its_own(draft, reading):
             return
-        reading.drafts[own] = draft
-    for name, point in points.items():
+        reading.drafts[own.casefold()] = draft
+        reading.said[_cells_that_name(row)] = draft
+        if head.completed > reading.on:
+            told = f"lies after the day of the question, {reading.on}; check the year"
+            row.note("completed", row.text("completed") or "", told)
+    for name in head.instrument:
+        point = read_point(
+            row,
+            reading.instruments.units[name],
+            reading.instruments.second_units.get(name),
+            also_indicated=reading.instruments.also_indicated.get(name),
+            limited=reading.instruments.devices[name].mpe is not None,
+        )
+        # What was decided on which day stands, whatever is wrong with one of the values.
+        row.spare("this test point is left out, the event stands")
         if point is not None:
             draft.points.setdefault(name, []).append(point)
+
+
+def _cells_that_name(row: SheetRow) -> tuple[str | None, ...]:
+    return tuple(None if (told := row.text(column)) is None else plain(told).casefold() for column in _NAMING)
+
+
+def _continued(row: SheetRow, reading: _Reading) -> _Draft | None:
+    """The event above of which the row, in a sheet without ids, is another test point."""
+    above = reading.said.get(_cells_that_name(row))
+    if above is None:
+        return None
+    for column in ("certificate", "completed_at", "decision", "limited_to", "performed_by", "supersedes"):
+        told, before = row.text(column), above.row.text(column)
+        if told is not None and (before is None or plain(told).casefold() != plain(before).casefold()):
+            return None
+    return above
 
 
 def _head(row: SheetRow, reading: _Reading, before: _Head | None) -> _Head | None:
@@ -175,12 +208,12 @@ def _head(row: SheetRow, reading: _Reading, before: _Head | None) -> _Head | Non
     completed = row.take("completed", _completed, required=first)
     decision = row.take("decision", words.DECISIONS.meant, required=first and kind not in {*_DECIDES_NOTHING, None})
     instant = row.take("completed_at", partial(instant_ns, utc_offset_minutes=reading.utc_offset_minutes))
-    limited_to, certificate = row.text("limited_to"), row.text("certificate")
+    certificate = row.text("certificate")
     performed_by, supersedes = row.text("performed_by"), row.text("supersedes")
     if completed is not None and instant is not None and legal_date(instant, reading.utc_offset_minutes) != completed:
         row.refuse("completed_at", row.text("completed_at") or "", f"is not on {completed}; correct one of the two")
-    if limited_to is not None and decision not in {Decision.LIMITED, None}:
-        row.refuse("limited_to", limited_to, "only the decision limited leaves a class; correct one of the two")
+    decided = decision if before is None or decision is not None else before.decision
+    limited_to = _limited_to(row, reading, names or (() if before is None else before.instrument), decided)
     if row.problems:
         return None
     if before is None:
@@ -199,6 +232,39 @@ def _head(row: SheetRow, reading: _Reading, before: _Head | None) -> _Head | Non
         supersedes or before.supersedes,
         before.completed_at if instant is None else instant,
     )
+
+
+def _limited_to(
+    row: SheetRow, reading: _Reading, names: tuple[InstrumentId, ...], decision: Decision | None
+) -> str | None:
+    """What a limited decision leaves: a class by the catalogue's name, or a part of the range as text."""
+    told = row.text("limited_to")
+    if told is None:
+        if decision is Decision.LIMITED and row.text("decision") is not None:
+            row.note("limited_to", "", "is empty beside the decision limited; give the class or the range that is left")
+        return None
+    if decision not in {Decision.LIMITED, None}:
+        row.refuse("limited_to", told, "only the decision limited leaves a class; correct one of the two")
+        return None
+    kinds = {reading.instruments.kinds[name].id: reading.instruments.kinds[name] for name in names}
+    for kind in kinds.values():
+        try:
+            return _left(told, kind)
+        except CatalogueError as error:
+            remedy = f"{error.remedy}, or give the range that is left, as 0~30 t; what it is limited to is not known"
+            row.note("limited_to", told, remedy)
+            return None
+    return told
+
+
+def _left(told: str, kind: Kind) -> str:
+    if not kind.classes or is_range(told):
+        return told
+    first, _, rest = told.partition(" ")
+    parts = several(told)
+    if len(parts) == 1 and is_range(rest):
+        parts = [first, rest]
+    return ", ".join(part if is_range(part) else kind.plate.class_named(part) or part for part in parts)
 
 
 def _completed(text: str, column: str) -> date:
@@ -235,7 +301,9 @@ def _derived_id(head: _Head, reading: _Reading) -> str:
     """An identifier for a ledger whose events have none: rows that say the same are one event."""
     stem = f"{head.instrument[0]}-{head.completed:%Y%m%d}-{head.kind.value}"
     number, name = 1, stem
-    while name in reading.drafts and reading.drafts[name].head.certificate != head.certificate:
+    while (other := reading.drafts.get(name.casefold())) is not None and (
+        other.head.certificate != head.certificate or other.head.completed_at != head.completed_at
+    ):
         number += 1
         name = f"{stem}-{number}"
     return name
@@ -249,30 +317,43 @@ def _certificate_is_its_own(draft: _Draft, reading: _Reading) -> bool:
     head = draft.head
     if head.certificate is None:
         return True
-    key = (plain(head.performed_by or "").casefold(), plain(head.certificate).casefold())
-    other = reading.certificates.get(key)
-    replaced = None if head.supersedes is None else plain(head.supersedes).casefold()
-    if other is None or replaced in {other.id.casefold(), key[1]}:
-        reading.certificates[key] = draft
-        return True
-    if set(other.head.instrument) != set(head.instrument):
-        differs = f"belongs to {', '.join(other.head.instrument)}"
-    elif other.head.completed != head.completed:
-        differs = f"is dated {other.head.completed}"
-    else:
-        return True
-    draft.row.refuse(
-        "certificate",
-        head.certificate,
-        f"by row {other.row.number} it {differs}; correct it, or name all items of one certificate in one cell",
-    )
-    return False
+    number = plain(head.certificate).casefold()
+    replaced = None if head.supersedes is None else as_text(head.supersedes).casefold()
+    others = [other for other in reading.certificates.get(number, ()) if replaced not in {other.id.casefold(), number}]
+    for other in others:
+        if not _may_be_one_body(other.head, head):
+            continue
+        differs = _certified_otherwise(other.head, head)
+        if differs is not None:
+            draft.row.refuse("certificate", head.certificate, f"by row {other.row.number} it {differs}")
+            return False
+    reading.certificates[number] = [*others, draft]
+    return True
+
+
+def _may_be_one_body(one: _Head, other: _Head) -> bool:
+    """Whether two events may be of one body: of one that does not say so, nobody can tell that it is another."""
+    bodies = {plain(head.performed_by).casefold() for head in (one, other) if head.performed_by}
+    return len(bodies) < 2
+
+
+def _certified_otherwise(earlier: _Head, head: _Head) -> str | None:
+    """What an earlier event says of the same certificate otherwise, and what to do about it; None if nothing."""
+    if set(earlier.instrument) != set(head.instrument):
+        items = ", ".join(earlier.instrument)
+        return f"belongs to {items}; correct it, or name all items of one certificate in one cell"
+    if earlier.completed != head.completed:
+        return f"is dated {earlier.completed}; correct it, or say in supersedes that this one stands in its place"
+    if earlier.decision is not head.decision:
+        said = earlier.decision.value
+        return f"says {said}; correct one of them, or say in supersedes that this one stands in its place"
+    return None
 
 
 def _events(reading: _Reading) -> Iterator[VerificationEvent]:
-    taken = set(reading.drafts)
+    taken = {draft.id for draft in reading.drafts.values()}
     names = {
-        (draft.id, instrument): _unique(draft, instrument, taken)
+        (draft.id.casefold(), instrument): _unique(draft, instrument, taken)
         for draft in reading.drafts.values()
         for instrument in draft.head.instrument
     }
@@ -282,9 +363,9 @@ def _events(reading: _Reading) -> Iterator[VerificationEvent]:
             supersedes = head.supersedes
             if supersedes is not None:
                 # The id that the event got where one certificate was for many; else a certificate's number, perhaps.
-                supersedes = names.get((plain(supersedes), instrument), supersedes)
+                supersedes = names.get((as_text(supersedes).casefold(), instrument), supersedes)
             yield VerificationEvent(
-                id=names[draft.id, instrument],
+                id=names[draft.id.casefold(), instrument],
                 instrument=instrument,
                 kind=head.kind,
                 completed=head.completed,

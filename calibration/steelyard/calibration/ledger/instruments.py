@@ -11,14 +11,15 @@ from functools import partial
 from typing import NamedTuple
 
 from steelyard.calibration.catalogue import Catalogue, DeviceState, Kind, Use
-from steelyard.calibration.errors import CalibrationError, LedgerError
+from steelyard.calibration.errors import CalibrationError, CatalogueError, LedgerError
 from steelyard.calibration.ledger import words
-from steelyard.calibration.ledger.cells import day, identifier, months, number, owner_on, parameters, plain
+from steelyard.calibration.ledger.cells import day, identifier, months, number, owner_on, parameters, plain, quantity
 from steelyard.calibration.ledger.headings import ColumnWords, LedgerTable, find_headings
 from steelyard.calibration.ledger.problems import RowProblem
 from steelyard.calibration.ledger.sheet_rows import SheetRow, rows_below
-from steelyard.calibration.mpe import parse_mpe_text
+from steelyard.calibration.mpe import MaximumPermissibleError, parse_mpe_text
 from steelyard.calibration.verification.devices import Device
+from steelyard.contracts.errors import UnitError
 from steelyard.contracts.identifiers import InstrumentId
 from steelyard.contracts.units import UNITS, convert, unit_named
 
@@ -26,7 +27,7 @@ INSTRUMENT_COLUMNS: tuple[ColumnWords, ...] = (
     ColumnWords(
         name="id",
         words="编号 器具编号 仪器编号 设备编号 计量编号 管理编号 统一编号 资产编号 instrument instrument_id asset_no",
-        note="Unique in this ledger: 1 to 63 letters, digits, - or _.",
+        note="Unique in this ledger: any text of 1 to 100 characters on one line; capitals and small letters are one.",
         required=True,
     ),
     ColumnWords(
@@ -122,6 +123,7 @@ _RANGE = re.compile(
     rf"\(?\s*(?P<low>{_END})\s*(?:~|\.\.+|…|至|to|–|—|-)\s*(?P<high>{_END})\s*\)?\s*(?P<unit>[^\d\s(][^()]*)?",
     re.IGNORECASE,
 )
+_FLOWS = frozenset({"volume_flow", "mass_flow"})
 _HALF_WIDTH_BRACKETS = str.maketrans({"（": "(", "）": ")", "～": "~", "－": "-", "＋": "+", "〜": "~", "∼": "~"})
 
 
@@ -129,15 +131,19 @@ _HALF_WIDTH_BRACKETS = str.maketrans({"（": "(", "）": ")", "～": "~", "－":
 class Instruments:
     """The devices of a sheet.
 
-    `units`: in which UCUM unit each device's errors are kept, its own or that of its kind. `second_units`: that of the
-    quantity on which its limits depend besides, where there is one. `refused`: the first row of each identifier whose
-    row cannot be used. `spellings`: each identifier by its small letters, since people mix them. `unsaid_use`: how many
-    devices do not say what they are used for.
+    `rows`: the number of each device's row. `kinds`: the kind of each. `units`: in which UCUM unit each device's
+    errors are kept, its own or that of its kind. `second_units`: that of the quantity on which its limits depend
+    besides, where there is one; `also_indicated`: the unit of another quantity that the device measures too.
+    `refused`: the first row of each identifier whose row cannot be used. `spellings`: each identifier by its small
+    letters, since people mix them. `unsaid_use`: how many devices do not say what they are used for.
     """
 
     devices: Mapping[InstrumentId, Device]
+    rows: Mapping[InstrumentId, int]
+    kinds: Mapping[InstrumentId, Kind]
     units: Mapping[InstrumentId, str]
     second_units: Mapping[InstrumentId, str]
+    also_indicated: Mapping[InstrumentId, str]
     refused: Mapping[InstrumentId, int]
     spellings: Mapping[str, InstrumentId]
     unsaid_use: int
@@ -146,8 +152,10 @@ class Instruments:
 
 class _Built(NamedTuple):
     device: Device
+    kind: Kind
     unit: str
     second_unit: str | None
+    also_indicated: str | None
 
 
 class _Range(NamedTuple):
@@ -169,8 +177,10 @@ def read_instruments(
     """
     headings = find_headings(table, INSTRUMENT_COLUMNS)
     devices: dict[InstrumentId, Device] = {}
+    of_kinds: dict[InstrumentId, Kind] = {}
     units: dict[InstrumentId, str] = {}
     second_units: dict[InstrumentId, str] = {}
+    also: dict[InstrumentId, str] = {}
     spellings: dict[str, InstrumentId] = {}
     unsaid_use = 0
     rows: dict[InstrumentId, int] = {}
@@ -188,28 +198,39 @@ def read_instruments(
             name = spellings.setdefault(name.casefold(), name)
         if name is not None and name in rows:
             row.problems.clear()
-            row.refuse("id", name, f"stands in row {rows[name]} already, which counts; delete this row or rename it")
+            row.refuse("id", name, _stands_already(rows[name], counts=name in devices))
         elif readable:
             built = _device(row, name, known_kind, on)
             if built is not None:
                 devices[built.device.id] = built.device
+                of_kinds[built.device.id] = built.kind
                 units[built.device.id] = built.unit
                 second_units |= {} if built.second_unit is None else {built.device.id: built.second_unit}
+                also |= {} if built.also_indicated is None else {built.device.id: built.also_indicated}
                 unsaid_use += row.text("use") is None
         if name is not None and name not in rows:
             rows[name] = row.number
             if name not in devices:
                 refused[name] = row.number
-        problems.extend(row.problems if readable else ())
+        problems.extend([*row.problems, *row.notes] if readable else ())
     return Instruments(
         devices=devices,
+        rows={name: number for name, number in rows.items() if name in devices},
+        kinds=of_kinds,
         units=units,
         second_units=second_units,
+        also_indicated=also,
         refused=refused,
         spellings=spellings,
         unsaid_use=unsaid_use,
         ignored=headings.ignored,
     )
+
+
+def _stands_already(row: int, *, counts: bool) -> str:
+    if counts:
+        return f"stands in row {row} already, which counts; delete this row or rename it"
+    return f"stands in row {row} already, which is refused: mend that row and delete this one, or rename one of them"
 
 
 def _device(
@@ -223,20 +244,27 @@ def _device(
     if kind is not None and limits.unit is not None and _is_second(limits.unit, kind):
         # The range of a meter is said in flows: its errors are those of what it measures.
         limits = _Range(None, None, None)
+    if kind is not None and limits.unit is not None and _is_flow(limits.unit, kind):
+        told = f"is a flow, and a {kind.id} measures in {kind.unit}: the range is left out"
+        row.note("range", row.text("range") or "", told)
+        limits = _Range(None, None, None)
     if kind is not None and limits.unit is not None:
         _check_unit(row, limits.unit, kind)
     unit = limits.unit if kind is None or limits.unit is not None else kind.unit
     span = None if limits.low is None or limits.high is None else limits.high - limits.low
+    both = kind is not None and kind.second is not None and kind.second.indicated
+    if both:
+        limits = _Range(None, None, None)  # one of two ranges would be taken for that of both
     use = row.take("use", words.USES.meant)
     state = row.take("state", words.STATES.meant)
     period = row.headed("period_months")
     build = partial(
         Device,
-        accuracy_class=row.text("accuracy_class"),
+        accuracy_class=_accuracy_class(row, kind),
         range_low=limits.low,
         range_high=limits.high,
         unit=limits.unit,
-        scale_interval=_in_unit(row, "scale_interval", limits.unit, difference=True),
+        scale_interval=_in_unit(row, "scale_interval", unit, difference=True),
         # The stricter one: whoever keeps a ledger of instruments outside legal control says so.
         use=Use.TRADE if use is None else use,
         region=row.text("region"),
@@ -252,7 +280,7 @@ def _device(
         parameters=row.take("parameters", lambda told, column: _parameters(told, column, kind)) or {},
         regime=row.take("regime", words.regime_meant),
         period_months=row.take("period_months", partial(months, in_years=period is not None and period.in_years)),
-        mpe=row.take("mpe", lambda told, _: parse_mpe_text(told, unit=unit, span=span)),
+        mpe=row.take("mpe", lambda told, _: _limits(told, unit, span, kind)),
     )
     label = row.text("name")
     if row.problems or name is None or kind is None or unit is None:
@@ -262,7 +290,25 @@ def _device(
     except CalibrationError as error:
         row.refuse(error.field, row.text(error.field) or "", error.remedy)
         return None
-    return _Built(device, unit, None if kind.second is None else kind.second.unit)
+    second = None if kind.second is None else kind.second.unit
+    if not both or second is None:
+        return _Built(device, kind, unit, second, None)
+    judged = unit if device.mpe is None else device.mpe.unit
+    return _Built(device, kind, judged, None, second if judged == unit else unit)
+
+
+def _limits(text: str, unit: str | None, span: float | None, kind: Kind | None) -> MaximumPermissibleError:
+    """The limits in a cell; of a kind that measures two quantities they may be those of the second one."""
+    try:
+        return parse_mpe_text(text, unit=unit, span=span)
+    except CalibrationError:
+        if kind is None or kind.second is None or not kind.second.indicated:
+            raise
+        try:
+            return parse_mpe_text(text, unit=kind.second.unit, span=None)
+        except CalibrationError:
+            pass
+        raise
 
 
 def _is_second(code: str, kind: Kind) -> bool:
@@ -271,6 +317,24 @@ def _is_second(code: str, kind: Kind) -> bool:
         return False
     measured = {UNITS[each].quantity_kind for each in (kind.unit, *kind.units)}
     return UNITS[code].quantity_kind == UNITS[kind.second.unit].quantity_kind not in measured
+
+
+def _is_flow(code: str, kind: Kind) -> bool:
+    """Whether a unit is that of a flow, in the cell `range` of what measures an amount: the flows that it bears."""
+    measured = {UNITS[each].quantity_kind for each in (kind.unit, *kind.units)}
+    return UNITS[code].quantity_kind in _FLOWS - measured and measured <= {"volume", "mass"}
+
+
+def _accuracy_class(row: SheetRow, kind: Kind | None) -> str | None:
+    """The class by the catalogue's name; None where the kind has no such class, which is told."""
+    told = row.text("accuracy_class")
+    if told is None or kind is None or not kind.classes:
+        return told
+    try:
+        return kind.plate.class_named(told)
+    except CatalogueError as error:
+        row.note("accuracy_class", told, f"{error.remedy}; it is judged without a class")
+        return None
 
 
 def _check_unit(row: SheetRow, code: str, kind: Kind) -> None:
@@ -288,6 +352,9 @@ def _check_unit(row: SheetRow, code: str, kind: Kind) -> None:
 def _range(row: SheetRow) -> _Range:
     """Both ends in one unit: that of the column `unit`, else of the cell `range`, else of a heading."""
     whole = row.take("range", _whole_range)
+    if whole is not None and whole.low is None:
+        told = "is one value and not two ends: its unit is taken, the range is left open; write (0~20) kg for a range"
+        row.note("range", row.text("range") or "", told)
     code = row.take("unit", lambda told, column: unit_named(told, column).code)
     if code is None and whole is not None:
         code = whole.unit
@@ -299,9 +366,12 @@ def _range(row: SheetRow) -> _Range:
             if row.text(column) is not None
         ]
         code = next((head.unit for head in heads if head is not None and head.unit is not None), None)
+    if code is None:
+        cells = (_own_unit(row.text(column)) for column in ("range_high", "range_low", "scale_interval"))
+        code = next((unit for unit in cells if unit is not None), None)
     low = _in_unit(row, "range_low", code, difference=False)
     high = _in_unit(row, "range_high", code, difference=False)
-    if whole is not None and low is None and high is None:
+    if whole is not None and whole.low is not None and low is None and high is None:
         head = row.headed("range")
         own = whole.unit or (None if head is None else head.unit)
 
@@ -313,30 +383,49 @@ def _range(row: SheetRow) -> _Range:
     return _Range(low, high, code)
 
 
+def is_range(text: str) -> bool:
+    """Whether a text is a measuring range, such as ``0~30 t``."""
+    try:
+        return _whole_range(text, "").low is not None
+    except (CalibrationError, UnitError):
+        return False
+
+
 def _whole_range(text: str, field: str) -> _Range:
     told = text.translate(_HALF_WIDTH_BRACKETS).strip()
     match = _RANGE.fullmatch(told)
     if match is None:
+        own = _own_unit(text)
+        if own is not None:  # the nominal value of a weight, the capacity of a scale
+            return _Range(None, None, own)
         raise LedgerError(field, text, "write it as (0~1.6) MPa, or use the columns range_low, range_high and unit")
     unit = None if match["unit"] is None else unit_named(match["unit"].strip(), field).code
     return _Range(number(match["low"], field), number(match["high"], field), unit)
 
 
 def _in_unit(row: SheetRow, column: str, code: str | None, *, difference: bool) -> float | None:
-    """A number of a column whose heading may have a unit of its own, in the unit `code`."""
+    """A number in the unit `code`; its own is that in its cell, else that in the column's heading, if there is one."""
     head = row.headed(column)
 
     def read(text: str, field: str) -> float:
-        value = number(text, field)
-        if head is None or head.unit is None or code is None:
-            return value
-        return convert(value, head.unit, code, difference=difference)
+        value, own = quantity(text, field)
+        own = own or (None if head is None else head.unit)
+        return value if own is None or code is None else convert(value, own, code, difference=difference)
 
     return row.take(column, read)
 
 
+def _own_unit(text: str | None) -> str | None:
+    """The unit that stands in a cell behind its number."""
+    try:
+        return None if text is None else quantity(text, "").unit
+    except LedgerError:
+        return None
+
+
 def _parameters(text: str, field: str, kind: Kind | None) -> dict[str, float | str]:
-    found = parameters(text, field)
+    units = None if kind is None else {name: parameter.unit for name, parameter in kind.parameters.items()}
+    found = parameters(text, field, units)
     known = [] if kind is None else list(kind.parameters)
     for name in found:
         if known and name not in known:

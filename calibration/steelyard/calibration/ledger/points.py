@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from steelyard.calibration.errors import LegalDataError
-from steelyard.calibration.ledger.cells import number, plain
+from steelyard.calibration.errors import LedgerError, LegalDataError
+from steelyard.calibration.ledger.cells import Quantity, number, quantity
 from steelyard.calibration.ledger.headings import ColumnWords
 from steelyard.calibration.ledger.sheet_rows import SheetRow
 from steelyard.calibration.verification.events import EventPoint
+from steelyard.contracts.errors import UnitError
 from steelyard.contracts.units import UNITS, convert, unit_named
 
 POINT_COLUMNS: tuple[ColumnWords, ...] = (
@@ -43,14 +42,14 @@ _PERCENT = "%"
 _ERRORS = ("as_found", "as_left", "expanded_uncertainty")
 
 
-class _Told(NamedTuple):
-    """A number as it stands in its cell, and whether a % sign stands behind it."""
-
-    value: float
-    percent: bool
-
-
-def read_point(row: SheetRow, device_unit: str, second_unit: str | None = None) -> EventPoint | None:
+def read_point(
+    row: SheetRow,
+    device_unit: str,
+    second_unit: str | None = None,
+    *,
+    also_indicated: str | None = None,
+    limited: bool = False,
+) -> EventPoint | None:
     """The point of a row, None if it has none; what is not right is noted in the row.
 
     Args:
@@ -58,16 +57,29 @@ def read_point(row: SheetRow, device_unit: str, second_unit: str | None = None) 
         device_unit: UCUM code of the unit in which the device's errors are kept.
         second_unit: that of the quantity on which its limits depend besides. Where test points are given in it (the
             flows at which a meter was tested) they are the values of that quantity, and the errors are in %.
+        also_indicated: that of another quantity that the device measures, with errors of its own.
+        limited: whether the device has limits of its own, which are in `device_unit`.
     """
+    if also_indicated is not None:
+        found = _indicated(row, device_unit, also_indicated)
+        if limited and found != device_unit:
+            told = f"is about a value in {found}, and the instrument's limits are in {device_unit}: it is not judged"
+            row.refuse("unit" if row.text("unit") else "test_point", row.text("unit") or found, told)
+            return None
+        device_unit = found
+    return _point(row, device_unit, second_unit)
+
+
+def _point(row: SheetRow, device_unit: str, second_unit: str | None) -> EventPoint | None:
     unit = row.take("unit", _code)
     error_unit = row.take("error_unit", _code)
-    told = row.take("test_point", number)
-    errors = {column: row.take(column, _error) for column in _ERRORS}
+    point = row.take("test_point", quantity)
+    errors = {column: row.take(column, quantity) for column in _ERRORS}
     coverage = row.take("coverage_factor", number)
     at = row.take("at", number)
     if row.problems:
         return None
-    if told is None:
+    if point is None:
         for column, error in errors.items():
             if error is not None:
                 row.refuse("test_point", "", f"is empty beside {column}; give the point at which it was found")
@@ -75,13 +87,8 @@ def read_point(row: SheetRow, device_unit: str, second_unit: str | None = None) 
     # People write % into the one column for units and mean the errors.
     only_percent = unit == _PERCENT and device_unit != _PERCENT
     head = row.headed("test_point")
-    own = (
-        head.unit
-        if head is not None and head.unit is not None
-        else device_unit
-        if unit is None or only_percent
-        else unit
-    )
+    own = point.unit or (None if head is None else head.unit) or (device_unit if unit is None or only_percent else unit)
+    told = point.value
     second = second_unit is not None and UNITS[own].quantity_kind == UNITS[second_unit].quantity_kind
     second = second and UNITS[own].quantity_kind != UNITS[device_unit].quantity_kind
     if second and second_unit is not None:
@@ -109,8 +116,34 @@ def read_point(row: SheetRow, device_unit: str, second_unit: str | None = None) 
         return None
 
 
+def _indicated(row: SheetRow, one: str, other: str) -> str:
+    """Which of two quantities a row is about, as its unit; the first where it says nothing of it."""
+    said: list[str | None] = []
+    for column in ("test_point", "unit", "error_unit", *_ERRORS):
+        head = row.headed(column)
+        said += [] if head is None or row.text(column) is None else [head.unit]
+        said.append(_unit_in(row.text(column)))
+    kinds = [UNITS[code].quantity_kind for code in said if code is not None]
+    units = {UNITS[one].quantity_kind: one, UNITS[other].quantity_kind: other}
+    return next((units[kind] for kind in kinds if kind in units), one)
+
+
+def _unit_in(text: str | None) -> str | None:
+    """The unit that a cell is, or has behind its number."""
+    if text is None:
+        return None
+    try:
+        return unit_named(text).code
+    except UnitError:
+        pass
+    try:
+        return quantity(text, "").unit
+    except LedgerError:
+        return None
+
+
 def _errors(
-    row: SheetRow, errors: dict[str, _Told | None], told_unit: str | None, point_unit: str, device_unit: str
+    row: SheetRow, errors: dict[str, Quantity | None], told_unit: str | None, point_unit: str, device_unit: str
 ) -> tuple[bool, dict[str, float | None]]:
     """Whether the errors are in percent of the test point, and their values, all in percent or in `device_unit`."""
     units: dict[str, str] = {}
@@ -119,11 +152,10 @@ def _errors(
             continue
         head = row.headed(column)
         in_heading = None if head is None else head.unit
-        unit = in_heading or told_unit or (_PERCENT if error.percent else point_unit)
-        if error.percent and unit != _PERCENT:
-            row.refuse(
-                column, row.text(column) or "", f"is in %, and the unit is said to be {unit}; correct one of the two"
-            )
+        unit = in_heading or told_unit or error.unit or point_unit
+        if error.unit is not None and error.unit != unit:
+            said = f"is in {error.unit}, and the unit is said to be {unit}; correct one of the two"
+            row.refuse(column, row.text(column) or "", said)
         units[column] = unit
     relative = {column: unit == _PERCENT != device_unit for column, unit in units.items()}
     if len(set(relative.values())) > 1:
@@ -159,9 +191,3 @@ def _converted(row: SheetRow, column: str, value: float, own: str, target: str, 
 
 def _code(text: str, column: str) -> str:
     return unit_named(text, column).code
-
-
-def _error(text: str, column: str) -> _Told:
-    told = plain(text)
-    percent = told.endswith(_PERCENT)
-    return _Told(number(told.removesuffix(_PERCENT) if percent else text, column), percent)

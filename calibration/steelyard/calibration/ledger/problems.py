@@ -12,7 +12,7 @@ class RowProblem:
     """One cell that is not right: where it is, what stands in it, what to do about it.
 
     `row` as the spreadsheet numbers it, `column` the heading as the sheet has it, `instrument` the identifiers in the
-    row as far as they can be read.
+    row as far as they can be read. `left_out` are the rows of the sheet that are not judged for it.
     """
 
     sheet: str
@@ -21,6 +21,7 @@ class RowProblem:
     value: str
     remedy: str
     instrument: str = ""
+    left_out: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         """The problem as one line."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 
 from steelyard.calibration.catalogue import Catalogue
@@ -12,6 +13,7 @@ from steelyard.calibration.ledger.instruments import read_instruments
 from steelyard.calibration.ledger.problems import RowProblem
 from steelyard.calibration.verification.devices import Device
 from steelyard.calibration.verification.events import VerificationEvent
+from steelyard.contracts.identifiers import InstrumentId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +22,7 @@ class Ledger:
 
     `devices` and `events` in the order of their rows, without the rows that `problems` names. `ignored` are headings
     that mean nothing here. `unsaid_use` is how many devices do not say what they are used for: they count as used for
-    trade.
+    trade. `rows` are the numbers of the devices' rows in the sheet `sheet`.
     """
 
     devices: tuple[Device, ...]
@@ -28,6 +30,8 @@ class Ledger:
     problems: tuple[RowProblem, ...]
     ignored: tuple[str, ...]
     unsaid_use: int = 0
+    sheet: str = ""
+    rows: Mapping[InstrumentId, int] = field(default_factory=dict)
 
 
 def read_ledger(
@@ -55,7 +59,9 @@ def read_ledger(
     happened: tuple[VerificationEvent, ...] = ()
     ignored = found.ignored
     if events is not None:
-        happened, also_ignored = read_events(events, problems, instruments=found, utc_offset_minutes=utc_offset_minutes)
+        happened, also_ignored = read_events(
+            events, problems, instruments=found, on=on, utc_offset_minutes=utc_offset_minutes
+        )
         ignored += also_ignored
     return Ledger(
         devices=tuple(found.devices.values()),
@@ -63,4 +69,6 @@ def read_ledger(
         problems=tuple(problems),
         ignored=ignored,
         unsaid_use=found.unsaid_use,
+        sheet=instruments.name,
+        rows=found.rows,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TypeVar
 
 from steelyard.calibration.errors import CalibrationError
@@ -52,9 +53,8 @@ class SheetRow:
         fault = None if headed is None else self._row.faults.get(headed.place)
         if fault is None:
             return self._texts.get(column)
-        if column not in self._told:
-            self._told.add(column)
-            self.refuse(column, fault.value, fault.remedy)
+        self._told.add(column)
+        self.refuse(column, fault.value, fault.remedy)
         return None
 
     def take(self, column: str, read: Callable[[str, str], T], *, required: bool = False) -> T | None:
@@ -71,12 +71,25 @@ class SheetRow:
             return None
 
     def refuse(self, column: str, value: str, remedy: str) -> None:
-        """Tell of a cell that makes the row useless."""
-        self.problems.append(self._problem(column, value, remedy))
+        """Tell of a cell that makes the row useless, once."""
+        problem = replace(self._problem(column, value, remedy), left_out=(self.number,))
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     def note(self, column: str, value: str, remedy: str) -> None:
         """Tell of a cell that takes something from the row, and leaves the rest of it."""
-        self.notes.append(self._problem(column, value, remedy))
+        self._note(self._problem(column, value, remedy))
+
+    def spare(self, consequence: str) -> None:
+        """Let the row stand all the same: its problems become notes, each with what is left out for them."""
+        for problem in self.problems:
+            self._note(replace(problem, remedy=f"{problem.remedy}; {consequence}"))
+        self.problems.clear()
+
+    def _note(self, problem: RowProblem) -> None:
+        note = replace(problem, left_out=())
+        if note not in self.notes:
+            self.notes.append(note)
 
     def _problem(self, column: str, value: str, remedy: str) -> RowProblem:
         headed = self.headed(column)
@@ -115,6 +128,7 @@ def rows_below(
                 value=merge.reference,
                 remedy="merged cells; undo the merging and write the value into each row",
                 instrument=names,
+                left_out=tuple(row.number for row in touched),
             )
         )
     for row in table.rows:

@@ -27,8 +27,12 @@ def _key(text: str) -> str:
 class Words(Generic[W]):
     """The members of a closed set, each with the words that mean it."""
 
-    def __init__(self, synonyms: Mapping[W, str]) -> None:
-        """Take the words of each member, separated by spaces; its own value is one of them."""
+    def __init__(self, synonyms: Mapping[W, str], *, unlike: str = "") -> None:
+        """Take the words of each member, separated by spaces; its own value is one of them.
+
+        `unlike` are words that look like some of these and mean none of them: nothing is suggested in their place.
+        """
+        self._unlike = frozenset(map(_key, unlike.split()))
         self.members = tuple(synonyms)
         self._known = {
             _key(word): member for member, words in synonyms.items() for word in (member.value, *words.split())
@@ -40,7 +44,7 @@ class Words(Generic[W]):
         found = self._known.get(key)
         if found is not None:
             return found
-        near = difflib.get_close_matches(key, self._known, n=2, cutoff=0.6)
+        near = [] if key in self._unlike else difflib.get_close_matches(key, self._known, n=2, cutoff=0.6)
         nearest = " or ".join(dict.fromkeys(self._known[each].value for each in near))
         choices = ", ".join(member.value for member in self.members)
         raise LedgerError(field, text, f"{f'did you mean {nearest}? ' if near else ''}give one of {choices}")
@@ -66,7 +70,9 @@ DECISIONS = Words[Decision](
         Decision.LIMITED: "准用 降级 限用 降级使用 限制使用 准用/降级 downgraded restricted",
         Decision.NOT_TESTABLE: "无法检定 不能检定 未检 cannot_be_tested",
         Decision.NONE: "无 不判定 仅给数据 未判定 no_decision n/a",
-    }
+    },
+    # Whoever writes "basically passed" has not said what was decided.
+    unlike="基本合格 大致合格 部分合格 暂合格 待合格 合格否 基本符合 部分符合 未合格",
 )
 USES = Words[Use](
     {

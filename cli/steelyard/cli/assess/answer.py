@@ -1,4 +1,4 @@
-"""The answer about a ledger: one JSON object for programs, text for people, a plan for the year as a workbook."""
+"""The answer about a ledger: one JSON object for programs, text for people."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ from datetime import date
 
 from steelyard.calibration.judging import Judgement
 from steelyard.calibration.verification.devices import Device
-from steelyard.calibration.verification.due_date import add_months, valid_until
 from steelyard.calibration.verification.status import InstrumentStatus
 from steelyard.calibration.verification.triggers import Trigger
 from steelyard.cli.assess.ledger_file import LedgerFile
 from steelyard.cli.calc.printing import table
 from steelyard.contracts.identifiers import InstrumentId
-from steelyard.storage.tables import Column, Sheet, write_workbook
 
-PLANNED_MONTHS = 12
-_DASH = "–"
+DASH = "–"
+"""What nobody has said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,26 +47,28 @@ class Answer:
         ]
         return sorted(found, key=lambda work: (work.due_date, work.instrument, work.trigger))
 
-    def year(self) -> list[Work]:
-        """The orders, and the dates within a year for which no order is raised yet, by date."""
-        end = add_months(self.on, PLANNED_MONTHS)
-        planned = [
-            Work(
-                instrument=each.instrument,
-                due_date=each.due_date,
-                trigger=Trigger.DUE,
-                reason=f"The period ends: the last day is {valid_until(each.due_date)}.",
-            )
-            for each in self.judgements
-            if each.due_date is not None
-            and self.on <= each.due_date < end
-            and not any(order.trigger is Trigger.DUE for order in each.orders)
-        ]
-        return sorted([*self.orders(), *planned], key=lambda work: (work.due_date, work.instrument, work.trigger))
-
     def all_problems(self) -> list[str]:
         """Those of rows in the order of the sheets, then those of the whole."""
-        return [*map(str, self.ledger.problems), *self.problems]
+        of_whole = []
+        begins = {f"instrument {name}": self.place_of(name) for name in self.unjudged()}
+        for sentence in self.problems:
+            place = begins.get(sentence.partition(": ")[0], "")
+            of_whole.append(f"{place}: {sentence}" if place else sentence)
+        return [*map(str, self.ledger.problems), *of_whole]
+
+    def of_judgements(self) -> list[tuple[InstrumentId, str]]:
+        """The problems that came up while the instruments were judged."""
+        return [(each.instrument, problem) for each in self.judgements for problem in each.problems]
+
+    def place_of(self, instrument: InstrumentId) -> str:
+        """Where the instrument stands in its sheet, "" where that is not known."""
+        row = self.ledger.rows.get(instrument)
+        return "" if row is None else f"{self.ledger.sheet}, row {row}"
+
+    def unjudged(self) -> list[InstrumentId]:
+        """The instruments whose rows were read and that could not be judged."""
+        judged = {each.instrument for each in self.judgements}
+        return [device.id for device in self.ledger.devices if device.id not in judged]
 
 
 def as_json(answer: Answer) -> dict[str, object]:
@@ -78,6 +78,7 @@ def as_json(answer: Answer) -> dict[str, object]:
         "instruments": [
             {
                 "id": each.instrument,
+                "row": answer.ledger.rows.get(each.instrument),
                 "status": each.status.value,
                 "statutory_due": _iso(each.statutory_due),
                 "valid_until": _iso(each.valid_until),
@@ -96,78 +97,56 @@ def as_json(answer: Answer) -> dict[str, object]:
 
 
 def as_text(answer: Answer) -> str:
-    """Counts by status, what needs work by date, what is not right."""
+    """What is not judged, counts by status, what needs work by date, what is not right."""
     devices = {device.id: device for device in answer.ledger.devices}
     parts = [_counts(answer)]
     work = answer.orders()
     if work:
         rows = [
-            [str(each.due_date), each.instrument, *_about(devices, each.instrument), _words(each.trigger), each.reason]
+            [
+                str(each.due_date),
+                each.instrument,
+                *_about(devices, each.instrument),
+                in_words(each.trigger),
+                each.reason,
+            ]
             for each in work
         ]
         header = ["due", "instrument", "kind", "owner", "region", "trigger", "reason"]
         parts.append(f"What needs work ({len(work)})\n\n{table(header, rows, left=len(header))}")
     else:
         parts.append("Nothing needs work.")
-    said = [f"{each.instrument}: {problem}" for each in answer.judgements for problem in each.problems]
+    said = [f"{_named(answer, name)}: {problem}" for name, problem in answer.of_judgements()]
     problems = [*answer.all_problems(), *said]
     if problems:
         parts.append("\n".join([f"What is not right ({len(problems)})", "", *problems]))
     return "\n\n".join(parts)
 
 
-def as_plan(answer: Answer) -> bytes:
-    """A workbook: the year's work, and the rows that are not right."""
-    devices = {device.id: device for device in answer.ledger.devices}
-    plan: list[list[str | int | date]] = []
-    for work in answer.year():
-        # What should have been done long ago is work of this month.
-        month = max(work.due_date, answer.on)
-        about = _about(devices, work.instrument)
-        plan.append([f"{month:%Y-%m}", work.due_date, work.instrument, *about, _words(work.trigger), work.reason])
-    problems: list[list[str | int | date]] = [
-        [p.sheet, p.row, p.column, p.instrument, p.value, p.remedy] for p in answer.ledger.problems
-    ]
-    problems += [["", "", "", "", "", sentence] for sentence in answer.problems]
-    problems += [["", "", "", e.instrument, "", sentence] for e in answer.judgements for sentence in e.problems]
-    return write_workbook(
-        [
-            Sheet(
-                name="plan",
-                columns=(
-                    Column(heading="month"),
-                    Column(heading="due date", date=True),
-                    *(Column(heading=name) for name in ("instrument", "kind", "owner", "region", "trigger", "reason")),
-                ),
-                rows=plan,
-            ),
-            Sheet(
-                name="problems",
-                columns=tuple(
-                    Column(heading=name) for name in ("sheet", "row", "column", "instrument", "value", "remedy")
-                ),
-                rows=problems,
-            ),
-        ]
-    )
-
-
 def _counts(answer: Answer) -> str:
     counts = Counter(each.status for each in answer.judgements)
-    lines = [f"On {answer.on}: {len(answer.judgements)} instruments, {len(answer.ledger.events)} events"]
-    lines += [f"{counts[status]:>7}  {_words(status)}" for status in InstrumentStatus if counts[status]]
+    left_out = answer.ledger.rows_left_out + len(answer.unjudged())
+    lines = [f"{left_out} {'row is' if left_out == 1 else 'rows are'} not judged: see below"] if left_out else []
+    lines += [f"On {answer.on}: {len(answer.judgements)} instruments, {len(answer.ledger.events)} events"]
+    lines += [f"{counts[status]:>7}  {in_words(status)}" for status in InstrumentStatus if counts[status]]
     doubtful = sum(each.doubtful for each in answer.judgements)
     if doubtful:
         lines.append(f"{doubtful:>7}  of them doubtful")
     return "\n".join(lines)
 
 
+def _named(answer: Answer, instrument: InstrumentId) -> str:
+    place = answer.place_of(instrument)
+    return f"{place} ({instrument})" if place else instrument
+
+
 def _about(devices: Mapping[InstrumentId, Device], instrument: InstrumentId) -> list[str]:
     device = devices[instrument]
-    return [device.kind, device.owner or _DASH, device.region or _DASH]
+    return [device.kind, device.owner or DASH, device.region or DASH]
 
 
-def _words(code: str) -> str:
+def in_words(code: str) -> str:
+    """A code as people read it."""
     return str(code).replace("_", " ")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -26,7 +26,8 @@ RowsRead = Callable[[str, int], None]
 class LedgerFile:
     """What the file says, and the rows and headings of it that say nothing.
 
-    `unsaid_use` is how many devices do not say what they are used for.
+    `unsaid_use` is how many devices do not say what they are used for; `rows` are the numbers of the devices' rows in
+    the sheet `sheet`.
     """
 
     devices: tuple[Device, ...]
@@ -34,6 +35,13 @@ class LedgerFile:
     problems: tuple[RowProblem, ...] = ()
     ignored: tuple[str, ...] = ()
     unsaid_use: int = 0
+    sheet: str = ""
+    rows: Mapping[InstrumentId, int] = field(default_factory=dict)
+
+    @property
+    def rows_left_out(self) -> int:
+        """How many rows are not judged, each for at least one of the problems."""
+        return len({(problem.sheet, row) for problem in self.problems for row in problem.left_out})
 
     def problems_of(self) -> Mapping[InstrumentId, list[str]]:
         """The problems of rows that speak of an instrument of the ledger, by instrument."""
@@ -87,13 +95,17 @@ def read_ledger_file(
     except TableError as error:
         raise CommandError(str(error)) from error
     except CalibrationError as error:
-        raise CommandError(f"{path.name}: {error}") from error
+        # The table of a CSV file is called as the file is.
+        named = any(str(error).startswith(f"{file.name}: ") for file in (path, events) if file is not None)
+        raise CommandError(str(error) if named else f"{path.name}: {error}") from error
     return LedgerFile(
         devices=ledger.devices,
         events=ledger.events,
         problems=ledger.problems,
         ignored=ledger.ignored,
         unsaid_use=ledger.unsaid_use,
+        sheet=ledger.sheet,
+        rows=ledger.rows,
     )
 
 
@@ -102,6 +114,8 @@ def _book(path: Path, progress: RowsRead | None) -> Book:
         data = path.read_bytes()
     except OSError as error:
         raise CommandError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise CommandError(f"cannot read {str(path)!r}: that is no file's name") from error
     return read_tables(data, path.name, wanted=lambda name: sheet_meant(name) is not None, progress=progress)
 
 

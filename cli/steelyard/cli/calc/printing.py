@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from unicodedata import east_asian_width
@@ -19,7 +20,14 @@ def add_output_arguments(parser: argparse.ArgumentParser, *, plot: bool = True) 
 
 def print_json(result: Mapping[str, object]) -> None:
     """Print one JSON object; what is infinite or not a number becomes null."""
-    print(json.dumps(_finite(result), ensure_ascii=False, allow_nan=False))
+    plain = _finite(result)
+    text = json.dumps(plain, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        # Escaped it says the same; with question marks it would not.
+        text = json.dumps(plain, allow_nan=False)
+    print(text)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import stat
 import sys
 from collections.abc import Callable
 from datetime import date
@@ -13,8 +14,9 @@ from steelyard.calibration.errors import CalibrationError
 from steelyard.calibration.judging import judge_ledger
 from steelyard.calibration.ledger import parse_day
 from steelyard.calibration.settings import CalibrationSettings
-from steelyard.cli.assess.answer import Answer, as_json, as_plan, as_text
+from steelyard.cli.assess.answer import Answer, as_json, as_text
 from steelyard.cli.assess.ledger_file import read_ledger_file
+from steelyard.cli.assess.plan import as_plan
 from steelyard.cli.assess.template import template
 from steelyard.cli.calc.printing import print_json
 from steelyard.cli.catalogue_files import add_catalogue_argument, loaded_catalogue
@@ -51,11 +53,13 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.file is None:
         raise CommandError("give the ledger's file; 'steelyard assess --template ledger.xlsx' writes an empty one")
     on = _day(arguments.on)
-    if arguments.out is not None and arguments.out.resolve() in _given(arguments):
-        raise CommandError(f"--out {arguments.out}: is the ledger itself; write the plan to another file")
+    if arguments.out is not None:
+        _require_a_file("--out", arguments.out)
+        if arguments.out.resolve() in _given(arguments):
+            raise CommandError(f"--out {arguments.out}: is the ledger itself; write the plan to another file")
     answer = _answer(arguments, catalogue, on)
     if arguments.out is not None:
-        _write(arguments.out, as_plan(answer))
+        _write(arguments.out, as_plan(answer, catalogue))
     if arguments.json:
         print_json(as_json(answer))
     else:
@@ -103,10 +107,12 @@ def _day(text: str | None) -> date:
 
 
 def _given(arguments: argparse.Namespace) -> set[Path]:
-    return {path.resolve() for path in (arguments.file, arguments.events) if path is not None}
+    paths = (path for path in (arguments.file, arguments.events) if path is not None)
+    return {path.resolve() for path in paths if "\0" not in str(path)}
 
 
 def _write_template(path: Path, catalogue: Catalogue) -> int:
+    _require_a_file("--template", path)
     if path.exists():
         raise CommandError(f"{path}: is there already; a template never overwrites a ledger")
     _write(path, template(catalogue))
@@ -114,9 +120,25 @@ def _write_template(path: Path, catalogue: Catalogue) -> int:
     return 0
 
 
+def _require_a_file(option: str, path: Path) -> None:
+    """Refuse what is no name of a file, and what is there and is none: a device, a pipe, a folder."""
+    if not path.name or "\0" in str(path):
+        raise CommandError(f"{option} {str(path)!r}: is no file's name; give one, as plan.xlsx")
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise CommandError(f"cannot write {path}: {error.strerror}") from error
+    if not stat.S_ISREG(mode):
+        raise CommandError(f"{option} {path}: is a device, a pipe or a folder; give the name of a file")
+
+
 def _write(path: Path, data: bytes) -> None:
     """Whole or not at all."""
+    path = path.resolve()
     part = path.with_name(path.name + ".part")
+    _require_a_file("cannot write", part)
     try:
         part.write_bytes(data)
         part.replace(path)

@@ -40,6 +40,10 @@ def read_separated(data: bytes, source: str, *, comment: str | None = None) -> T
                 rows.append(TableRow(number=begins, cells=cells))
             begins = lines.line_num + 1 + skipped
     except csv.Error as error:
+        if "field limit" in str(error):
+            longest = csv.field_size_limit()
+            remedy = "shorten it, or close the quotation marks that open in this line or above it"
+            raise TableError(f"{source}, line {begins}", f"a cell of more than {longest} characters", remedy) from error
         raise TableError(
             f"{source}, line {begins}", f"not CSV ({error})", "mend the quotation marks in this line or above it"
         ) from error

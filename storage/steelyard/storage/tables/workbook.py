@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 from xml.parsers import expat
 
-import openpyxl
+from openpyxl.chartsheet import Chartsheet
+from openpyxl.reader.excel import ExcelReader
 from openpyxl.styles.numbers import BUILTIN_FORMATS, BUILTIN_FORMATS_MAX_SIZE
 from openpyxl.utils.datetime import from_excel
 
@@ -59,7 +60,9 @@ def read_workbook(
         # What openpyxl warns of (extensions that it would not write back, dates out of range) harms no reader.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+            reader = _Reader(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+            reader.read()
+            book = reader.wb
             try:
                 tables = tuple(_table(sheet, progress) for sheet in book.worksheets if wanted(sheet.title))
                 return Book(source=source, sheets=tuple(sheet.title for sheet in book.worksheets), tables=tables)
@@ -91,6 +94,15 @@ def _table(sheet: Any, progress: Callable[[str, int], None] | None) -> Table:
     with sheet._get_source() as xml:  # noqa: SLF001 - the only way to a sheet's XML
         reader.read(xml)
     return Table(name=sheet.title, rows=tuple(reader.rows), merged=tuple(reader.merged))
+
+
+class _Reader(ExcelReader):  # type: ignore[misc]  # openpyxl has no types
+    """openpyxl's own, which fails at a chart sheet without a chart: of chart sheets only the name is kept."""
+
+    def read_chartsheet(self, sheet: Any, rel: Any) -> None:
+        """Keep its place and its name."""
+        del rel
+        self.wb._add_sheet(Chartsheet(parent=self.wb, title=sheet.name))  # noqa: SLF001 - as the method in its place
 
 
 class _SheetReader:
