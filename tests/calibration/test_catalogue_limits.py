@@ -271,7 +271,7 @@ def test_where_a_document_gives_no_limits_there_are_none(kind: str) -> None:
             "water_meter",
             "2",
             {"dn": 20.0, "q3": 2.5},
-            r"water_meter: r: None: is missing; JJG 162-2019 needs the ratio",
+            r"water_meter: r: is missing; JJG 162-2019 needs the ratio",
         ),
         ("water_meter", "3", DN20, "'3'.*there are 1, 2"),
         ("water_meter", "2", {"dn": 20.0, "q_3": 2.5}, "did you mean 'q3'"),

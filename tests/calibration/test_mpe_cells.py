@@ -102,7 +102,7 @@ def test_every_form_that_messages_show_is_understood(form):
         ("±(0.1+0.002|t|) %", "kg", 10.0, "in a unit"),
         ("±(0.1+0.002|t|) K", "Cel", 10.0, "another unit"),
         ("±1e999 kg", "kg", 10.0, "finite"),
-        ("table=oiml-r76 class=III", "kg", 10.0, "e: None"),
+        ("table=oiml-r76 class=III", "kg", 10.0, "e: is missing"),
         ("table=oiml-r67 class=III e=1", "kg", 10.0, "did you mean 'oiml-r76'"),
         ("table=oiml-r76 class=V e=1", "kg", 10.0, "I, II, III, IIII"),
         ("table=oiml-r76 class=III e=1kg", "kg", 10.0, "without a unit"),

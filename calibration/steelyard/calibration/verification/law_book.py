@@ -39,7 +39,9 @@ class LawBook:
             if event.limited_to is not None:
                 classes |= {event.limited_to.strip(), *event.limited_to.replace(",", " ").split()} & set(kind.classes)
         problems: dict[str, None] = {}
-        editions = [self._rules(device, kind.id, edition, classes, problems) for edition in kind.editions]
+        *earlier, newest = kind.editions
+        editions = [self._rules(device, kind.id, edition, classes, {}) for edition in earlier]
+        editions.append(self._rules(device, kind.id, newest, classes, problems))  # each lack is said once
         usual = kind.editions[-1].usual_uncertainty
         law = Law(
             instrument=device.id,
