@@ -23,6 +23,7 @@ from steelyard.calibration.judging import judge_ledger
 from steelyard.calibration.mpe import parse_mpe_text
 from steelyard.calibration.verification.devices import Device, DeviceState, Use
 from steelyard.calibration.verification.events import Decision, EventKind
+from steelyard.calibration.verification.regime import Regime
 from steelyard.calibration.verification.status import InstrumentStatus as Status
 from steelyard.calibration.verification.triggers import Trigger
 
@@ -306,6 +307,15 @@ def test_a_slow_trend_that_is_not_proven_moves_no_date():
     found = judge(scale(mpe=parse_mpe_text("±1 kg", unit="kg", span=3000.0)), history, on=date(2025, 9, 1))
     assert (found.status, found.orders) == (Status.VALID, ())
     assert found.due_date == found.statutory_due == date(2026, 1, 10)
+
+
+def test_a_class_that_the_kind_does_not_have_costs_no_dates():
+    found = judge(scale(accuracy_class="V"), [event("2026-06-01")])
+    assert (found.status, found.statutory_due) == (Status.VALID, date(2027, 6, 1))
+    assert any("judged without a class" in problem for problem in found.problems)
+    own = {"mpe": parse_mpe_text("±1 kg", unit="kg", span=3000.0), "regime": Regime.PERIODIC, "period_months": 12}
+    laid_down = judge(scale(accuracy_class="V", **own), [event("2026-06-01", point(500.0, 1.5))])
+    assert (laid_down.status, len(laid_down.problems)) == (Status.OUT_OF_TOLERANCE_SUSPECTED, 1)
 
 
 def test_a_kind_that_nobody_knows_is_named_and_left_out():

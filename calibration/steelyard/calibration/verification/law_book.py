@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
-from steelyard.calibration.catalogue import Catalogue, Edition
+from steelyard.calibration.catalogue import Catalogue, Edition, RegimeChoice
 from steelyard.calibration.errors import CalibrationError
 from steelyard.calibration.mpe import MaximumPermissibleError
 from steelyard.calibration.verification.devices import Device
@@ -65,7 +65,7 @@ class LawBook:
         self, device: Device, kind: str, edition: Edition, classes: set[str | None], problems: dict[str, None]
     ) -> Rules:
         """One edition for one device."""
-        choice = edition.regime_for(use=device.use, accuracy_class=device.accuracy_class, parameters=device.parameters)
+        choice = _regime(device, edition, problems)
         regime = device.regime or choice.regime
         period = device.period_months if device.period_months is not None else choice.period_months
         if device.period_months is None:
@@ -123,3 +123,19 @@ class LawBook:
                 known = (mpe, None)
             self._limits[key] = known
         return known
+
+
+def _regime(device: Device, edition: Edition, problems: dict[str, None]) -> RegimeChoice:
+    """The regime of a device; of a class that the kind does not have, what holds whatever its class.
+
+    What its entry says of regime, period and limits needs no class, and then nothing is asked.
+    """
+    try:
+        return edition.regime_for(use=device.use, accuracy_class=device.accuracy_class, parameters=device.parameters)
+    except CalibrationError as error:
+        if device.accuracy_class is None:
+            raise
+        choice = edition.regime_for(use=device.use, accuracy_class=None, parameters=device.parameters)
+        if device.regime is None or device.mpe is None:
+            problems[f"{error}; it is judged without a class"] = None
+        return choice
