@@ -138,7 +138,6 @@ def test_the_answer_for_programs_has_every_instrument_that_is_right_and_every_pr
     first, second = told["instruments"]
     assert first == {
         "id": "ts-1",
-        "row": 2,
         "status": "due_soon",
         "statutory_due": "2026-06-20",
         "valid_until": "2026-06-19",

@@ -78,7 +78,6 @@ def as_json(answer: Answer) -> dict[str, object]:
         "instruments": [
             {
                 "id": each.instrument,
-                "row": answer.ledger.rows.get(each.instrument),
                 "status": each.status.value,
                 "statutory_due": _iso(each.statutory_due),
                 "valid_until": _iso(each.valid_until),
