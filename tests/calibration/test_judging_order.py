@@ -140,6 +140,11 @@ def test_an_arbitration_takes_back_a_downgrade():
     assert triggers(judge(device, [downgraded, disputed, values])) == [Trigger.FAILED_CHECK]
 
 
+def test_an_arbitration_without_anything_before_it_leaves_the_class():
+    found = judge(scale(), [event("2026-06-01", kind=EventKind.ARBITRATION), check("2026-10-01", point(1500.0, 2.5))])
+    assert triggers(found) == [Trigger.FAILED_CHECK]
+
+
 # --- notes on seals
 
 

@@ -111,7 +111,8 @@ def standing_of(law: Law, events: Iterable[VerificationEvent], on: date) -> Stan
     """What the events completed by `on` say of an instrument."""
     kept, superseded, unknown = without_superseded(in_order([event for event in events if event.completed <= on]))
     mandatory = law.on(on).mandatory
-    reading = _Reading(law=law, mandatory=mandatory, accuracy_class=law.accuracy_class)
+    own_class = law.accuracy_class
+    reading = _Reading(law=law, mandatory=mandatory, accuracy_class=own_class, class_in_dispute=own_class)
     for event in kept:
         reading.take(event, [other for other in kept if other is not event])
     facts = [fact for fact in reading.facts.values() if fact is not None]
@@ -139,10 +140,10 @@ class _Reading:
     law: Law
     mandatory: bool
     accuracy_class: str | None
+    class_in_dispute: str | None
     verdict: Verdict | None = None
     before_interim: Verdict | None = None
     first_pass: date | None = None
-    class_in_dispute: str | None = None
     facts: dict[FactKind, Fact | None] = field(default_factory=dict)
     unmeant: list[Implausible] = field(default_factory=list)
     failures: list[VerificationEvent] = field(default_factory=list)
