@@ -1,15 +1,18 @@
 """The service and the states of devices: what is stored or scrapped asks for nothing, what comes back is verified."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from calibration.cases import DAY_NS, ns
+from calibration.cases import DAY_NS, event, ns
 from calibration.fleet import NOW, TODAY, Fleet
 
 from steelyard.calibration.verification.device_states import StateEntry
 from steelyard.calibration.verification.devices import DeviceState
+from steelyard.calibration.verification.events import Decision
 from steelyard.calibration.verification.roles import Role
 from steelyard.calibration.verification.status import InstrumentStatus
+from steelyard.calibration.verification.triggers import Trigger
 from steelyard.calibration.verification.work_orders import OrderState, transition
 
 SCALE = "ws-l-02"
@@ -149,3 +152,28 @@ def test_a_state_of_tomorrow_holds_from_tomorrow_on():
     ledger.enter(DeviceState.STORED, TODAY + timedelta(days=1))
     assert ledger.run().status is InstrumentStatus.DUE_SOON
     assert ledger.run(NOW + DAY_NS).status is InstrumentStatus.STORED
+
+
+def test_many_failures_of_one_batch_are_one_order_that_goes_with_who_still_serves():
+    """12 scales of one batch, 4 of 8 that were verified again have failed."""
+    fleet = Fleet()
+    names = [f"ws-{number:02}" for number in range(12)]
+    for name in names:
+        fleet.scale(name, TODAY - timedelta(days=300))
+    registry = fleet.stores.registry
+    registry.instrument_list[:] = [replace(one, batch="B7", maker="Lian") for one in registry.instrument_list]
+    again = TODAY - timedelta(days=10)
+    decisions = [Decision.FAILED] * 4 + [Decision.PASSED] * 4
+    fleet.stores.add_events(
+        [event(again, instrument=name, decision=one) for name, one in zip(names, decisions, strict=False)]
+    )
+    service = fleet.service()
+    service.run_once(NOW)
+    (order,) = [one for one in fleet.stores.orders.open_orders() if one.trigger is Trigger.LOT]
+    assert (order.instrument, "4 of 12 sampled" in order.reason) == ("ws-04", True)
+    service.run_once(NOW + DAY_NS)
+    assert len([one for one in fleet.stores.orders.orders.values() if one.trigger is Trigger.LOT]) == 1
+    fleet.stores.add_events([event(TODAY, instrument="ws-04", decision=Decision.FAILED)])
+    service.run_once(NOW + 2 * DAY_NS)
+    lots = {one.instrument: one.state for one in fleet.stores.orders.orders.values() if one.trigger is Trigger.LOT}
+    assert lots == {"ws-04": OrderState.WITHDRAWN, "ws-05": OrderState.PROPOSED}

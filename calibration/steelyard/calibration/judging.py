@@ -8,9 +8,9 @@ others.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 
 from steelyard.calibration.catalogue import Catalogue
 from steelyard.calibration.errors import CalibrationError
@@ -29,7 +29,7 @@ from steelyard.calibration.verification.events import Decision, EventKind, Verif
 from steelyard.calibration.verification.findings import DOUBTS, find, is_doubtful, status_of
 from steelyard.calibration.verification.law import Law
 from steelyard.calibration.verification.law_book import LawBook
-from steelyard.calibration.verification.lots import failed_lots
+from steelyard.calibration.verification.lots import FailedLot, carried_lots
 from steelyard.calibration.verification.regime import CatalogueReference, Confidence, LegalStatus, Regime
 from steelyard.calibration.verification.standing import Standing, standing_of
 from steelyard.calibration.verification.status import InstrumentStatus
@@ -79,7 +79,7 @@ class _Entry:
     standing: Standing
     problems: list[str]
     estimates: tuple[ErrorEstimate, ...] = ()
-    lot: WantedOrder | None = None
+    lot: FailedLot | None = None
     came_back: date | None = None
 
 
@@ -114,7 +114,7 @@ def judge_ledger(
         if progress is not None and number % 500 == 499:
             progress(number + 1, 2 * len(devices))
     _estimate(entries, on, settings)
-    _judge_lots(entries, on, settings)
+    _judge_lots(entries, settings)
     judged = []
     for number, entry in enumerate(entries):
         judged.append(_judgement(entry, on, settings))
@@ -252,14 +252,11 @@ def _evidence(standing: Standing, *, second: bool, without_checks: bool) -> list
     return found
 
 
-def _judge_lots(entries: Sequence[_Entry], on: date, settings: CalibrationSettings) -> None:
-    """Give one order for each failed lot, to the first of its devices that still serves."""
-    by_id: Mapping[InstrumentId, _Entry] = {entry.device.id: entry for entry in entries}
-    for lot in failed_lots([(entry.device, entry.standing) for entry in entries], settings.reliability_target):
-        if lot.left:
-            by_id[lot.left[0]].lot = WantedOrder(
-                trigger=Trigger.LOT, due_date=on + timedelta(days=settings.urgent_days), reason=reasons.lot(lot)
-            )
+def _judge_lots(entries: Sequence[_Entry], settings: CalibrationSettings) -> None:
+    """Let the first device of each failed lot that still serves carry its order."""
+    carried = carried_lots([(entry.device, entry.standing) for entry in entries], settings.reliability_target)
+    for entry in entries:
+        entry.lot = carried.get(entry.device.id)
 
 
 def _judgement(entry: _Entry, on: date, settings: CalibrationSettings) -> Judgement:
@@ -274,6 +271,7 @@ def _judgement(entry: _Entry, on: date, settings: CalibrationSettings) -> Judgem
         estimates=entry.estimates,
         state_since=device.state_since,
         came_back=entry.came_back,
+        lot=entry.lot,
     )
     dates = dates_of(case)
     findings = find(case, dates)
@@ -281,8 +279,6 @@ def _judgement(entry: _Entry, on: date, settings: CalibrationSettings) -> Judgem
         WantedOrder(trigger=one.evidence.trigger, due_date=one.due_date, reason=one.evidence.sentence)
         for one in findings.found
     ]
-    if entry.lot is not None:
-        wanted.append(entry.lot)
     newest = max((event.completed for event in standing.events if event.points), default=on)
     doubts = [reasons.in_doubt(fact, newest, on) for fact in standing.facts if fact.kind in DOUBTS]
     return Judgement(

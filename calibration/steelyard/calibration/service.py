@@ -36,10 +36,11 @@ from steelyard.calibration.verification import reasons
 from steelyard.calibration.verification.assessment import Assessment, ErrorEstimate
 from steelyard.calibration.verification.case import Case, LostReference, dates_of
 from steelyard.calibration.verification.device_states import IN_USE, StateNow
-from steelyard.calibration.verification.devices import DeviceState
+from steelyard.calibration.verification.devices import DeviceState, device_of
 from steelyard.calibration.verification.due_date import DueDates, legal_date
 from steelyard.calibration.verification.findings import find, status_of
 from steelyard.calibration.verification.law import law_of
+from steelyard.calibration.verification.lots import FailedLot, carried_lots
 from steelyard.calibration.verification.observations import ReferencePair
 from steelyard.calibration.verification.reconcile import Reconciled, reconcile, verified_since
 from steelyard.calibration.verification.standing import FactKind, Standing
@@ -205,6 +206,7 @@ class CalibrationService:
         for order in self._orders.open_orders():
             orders.setdefault(order.instrument, []).append(order)
         assessments = []
+        lots = self._lots(fleet, names, today)
         for name in names:
             legal, known, estimate = fleet.legal[name], self._knowledge[name], estimates.get(name)
             case = Case(
@@ -218,6 +220,7 @@ class CalibrationService:
                 estimates=() if estimate is None else (estimate,),
                 longest_period_months=legal.longest_period_months,
                 lost_reference=_lost(fleet.pairs.get(name), references.get(name)),
+                lot=lots.get(name),
             )
             dates = dates_of(case)
             of_instrument: Sequence[WorkOrder] = orders.get(name, ())
@@ -243,6 +246,16 @@ class CalibrationService:
             )
         self._verification.save_assessments(assessments)
         return len(assessments)
+
+    def _lots(self, fleet: Fleet, names: Sequence[InstrumentId], today: date) -> dict[InstrumentId, FailedLot]:
+        """The failed lots among the batches of some instruments, by who carries the order."""
+        batches = {fleet.instruments[name].batch for name in names} - {None}
+        members = [
+            (device_of(fleet.instruments[name], fleet.state(name).state), self._knowledge[name].standing(today))
+            for name in (fleet.legal if batches else ())
+            if fleet.instruments[name].batch in batches
+        ]
+        return carried_lots(members, self._settings.reliability_target)
 
     def _seal_evidence(
         self, case: Case, dates: DueDates, opening: SealOpening | None, orders: Iterable[WorkOrder]

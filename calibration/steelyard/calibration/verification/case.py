@@ -12,6 +12,7 @@ from steelyard.calibration.verification.devices import DeviceState
 from steelyard.calibration.verification.due_date import DueDates, add_months, legal_date, valid_until
 from steelyard.calibration.verification.events import VerificationEvent
 from steelyard.calibration.verification.law import Law
+from steelyard.calibration.verification.lots import FailedLot
 from steelyard.calibration.verification.regime import Regime
 from steelyard.calibration.verification.standing import Standing
 from steelyard.calibration.verification.work_orders import Evidence
@@ -38,7 +39,7 @@ class Case:
     checks of his own, one without them: his checks may accuse, they never clear. `seal` is the evidence of an opening
     that a counter showed. `longest_period_months` is how far the owner's policy lets evidence lengthen a voluntary
     interval, `state_since` from when on the state holds, `came_back` since when a device that was stored is in use
-    again, `lost_reference` that the reference of its pair failed.
+    again, `lost_reference` that the reference of its pair failed, `lot` a failed batch whose order it carries.
     """
 
     law: Law
@@ -53,6 +54,7 @@ class Case:
     state_since: date | None = None
     came_back: date | None = None
     lost_reference: LostReference | None = None
+    lot: FailedLot | None = None
 
     @property
     def instrument(self) -> InstrumentId:

@@ -83,6 +83,9 @@ def find(case: Case, dates: DueDates) -> Findings:
         fading |= weak
     found += _from_facts(case, dates, {finding.evidence.trigger for finding in found})
     found += _from_reference(case, dates)
+    if case.lot is not None:
+        cause = f"lot:{case.lot.batch}:{case.lot.failed}"
+        found.append(_finding(case, Trigger.LOT, reasons.lot(case.lot), cause, _urgent(case, dates)))
     return Findings(found=tuple(found), fading=frozenset(fading))
 
 

@@ -33,6 +33,13 @@ class FailedLot:
     left: tuple[InstrumentId, ...]
 
 
+def carried_lots(
+    devices: Iterable[tuple[Device, Standing]], reliability_target: float
+) -> dict[InstrumentId, FailedLot]:
+    """The failed lots by the device that carries the order of each: the first that still serves."""
+    return {lot.left[0]: lot for lot in failed_lots(devices, reliability_target) if lot.left}
+
+
 def failed_lots(devices: Iterable[tuple[Device, Standing]], reliability_target: float) -> list[FailedLot]:
     """The lots that failed, in order of their first device."""
     lots: dict[tuple[str, str | None, str | None, str], list[tuple[Device, Standing]]] = {}
