@@ -229,3 +229,28 @@ def test_one_certificate_for_many_instruments_names_them_all() -> None:
             parse_registry(GOOD + AGAIN + wrong, "registry.toml", profile_of)
     with pytest.raises(ContractError, match="cert-1"):
         parse_registry(GOOD + AGAIN.replace("2025-03-01", "2025-03-02") + both, "registry.toml", profile_of)
+
+
+OPENED = """
+[[event]]
+id = "s-1"
+instrument = "pt-1"
+kind = "seal_opened"
+completed = 2026-05-02
+completed_at = {at}
+decision = "none"
+performed_by = "acme"
+"""
+
+
+def test_the_hour_of_an_event_is_kept_as_an_instant() -> None:
+    text = GOOD + OPENED.format(at="2026-05-02T10:30:00+08:00")
+    event = parse_registry(text, "registry.toml", profile_of).events[-1]
+    assert event.completed_at_ns == 1_777_689_000 * 10**9  # 02:30 UTC
+    assert event.limited_to is None
+
+
+@pytest.mark.parametrize(("at", "words"), [("2026-05-02T10:30:00", "offset"), ("2026-06-02T10:30:00Z", "not on")])
+def test_an_hour_that_cannot_be_right_is_refused(at: str, words: str) -> None:
+    with pytest.raises(ContractError, match=words):
+        parse_registry(GOOD + OPENED.format(at=at), "registry.toml", profile_of)

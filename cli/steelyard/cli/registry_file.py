@@ -360,10 +360,23 @@ def _event(table: EventTable, source: str) -> VerificationEvent:
             limited_to=table.limited_to,
             supersedes=table.supersedes,
             imported_from=source,
+            completed_at_ns=_instant(table),
             points=tuple(EventPoint(**msgspec.structs.asdict(point)) for point in table.points),
         )
     except (ContractError, CalibrationError) as error:
         raise SettingsError(f"{source}: event '{table.id}'", table.instrument, str(error)) from error
+
+
+def _instant(table: EventTable) -> int | None:
+    """The instant at which an event was completed, UTC ns: what happened on one day is told apart by it."""
+    at = table.completed_at
+    if at is None:
+        return None
+    if at.tzinfo is None:
+        raise SettingsError("completed_at", at.isoformat(), "give its offset from UTC: 2026-03-15T10:30:00+08:00")
+    if abs((at.date() - table.completed).days) > 1:
+        raise SettingsError("completed_at", at.isoformat(), f"is not on {table.completed}; correct one of the two")
+    return round(at.timestamp()) * 1_000_000_000
 
 
 def _items(table: EventTable, source: str) -> tuple[InstrumentId, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 import msgspec
 
@@ -107,7 +107,7 @@ class PairTable(_Table, frozen=True):
 
 
 class PointTable(_Table, frozen=True):
-    """``[[event.point]]``: errors and uncertainty in `unit`."""
+    """``[[event.point]]``: errors and uncertainty in `unit`; `at` is the value of the second quantity, a flow say."""
 
     test_point: float
     unit: str
@@ -115,6 +115,7 @@ class PointTable(_Table, frozen=True):
     as_left: float | None = None
     expanded_uncertainty: float | None = None
     coverage_factor: float = 2.0
+    at: float | None = None
 
 
 class EventTable(_Table, frozen=True, rename={"points": "point"}):
@@ -126,6 +127,7 @@ class EventTable(_Table, frozen=True, rename={"points": "point"}):
     completed: date
     decision: Decision
     performed_by: str
+    completed_at: datetime | None = None
     certificate: str | None = None
     limited_to: str | None = None
     supersedes: str | None = None
