@@ -78,7 +78,8 @@ end = time.monotonic() + {seconds}
 while time.monotonic() < end:
     sum(range(100_000))
 """
-    return subprocess.Popen([sys.executable, "-c", program])
+    # A session of its own: the kernel hangs up a group that is orphaned while some of it are stopped, command and all.
+    return subprocess.Popen([sys.executable, "-c", program], start_new_session=True)
 
 
 def _hold(
