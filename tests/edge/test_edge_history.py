@@ -5,12 +5,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from waiting import until
 
 from steelyard.contracts.clock import ScaledClock
 from steelyard.contracts.frame import ClockStatus
 from steelyard.contracts.pace import Pace
+from steelyard.edge.errors import NotConnected
 from steelyard.edge.history import tell_history
+from steelyard.edge.modbus import ModbusLine
 
 S = 1_000_000_000
 MINUTE = 60 * S
@@ -179,4 +182,41 @@ def test_the_history_waits_for_instruments_that_are_away(
     assert counting.connections > attempts
     told = [frame.blocks[0] for frame in consumer.decoded() if frame.clock.state == "simulated"]
     assert [block.t[0] for block in told] == [begin + place * MINUTE for place in range(len(told))]
+    assert all(value is not None for block in told for (value,) in block.values), "no step without its values"
+
+
+def test_who_comes_back_just_after_the_question_is_asked_again(
+    mosquitto: object,
+    counting: object,
+    consumer_factory: Callable[..., object],
+    gateway_directory: Callable[..., Path],
+    start_gateway: Callable[..., object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Refused once, and there a moment later: the step has its value all the same."""
+    refused: list[int] = []
+    connect = ModbusLine.open
+
+    async def refuse_once(line: ModbusLine) -> None:
+        if not refused:
+            refused.append(1)
+            raise NotConnected(f"no connection to {line.host}:{line.port}")
+        await connect(line)
+
+    monkeypatch.setattr(ModbusLine, "open", refuse_once)
+    consumer = consumer_factory(mosquitto.port)
+    path = gateway_directory(
+        broker_port=mosquitto.port,
+        instruments=[("i1", "made.toml", counting.port)],
+        poll="period_s = 0.1\ntimeout_s = 30.0\n",
+    )
+    on_a_scaled_clock(path, tmp_path / "pace")
+    Pace(tmp_path / "pace", 1).leave()
+    gateway = start_gateway(path)
+    until(lambda: any(frame.clock.state != "simulated" for frame in consumer.decoded()), "true time")
+    gateway.stop()
+    told = [frame.blocks[0] for frame in consumer.decoded() if frame.clock.state == "simulated"]
+    assert refused
+    assert told
     assert all(value is not None for block in told for (value,) in block.values), "no step without its values"

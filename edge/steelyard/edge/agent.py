@@ -210,8 +210,8 @@ class Agent:
             period_s: tuple(await asyncio.gather(*(self._ask(each, insist=True) for each in instruments.values())))
             for period_s, instruments in self._instruments.items()
         }
-        if not all([await line.reachable() for line in self._lines]):
-            return False  # nobody there: the clock waits, and the step is asked again
+        if any(_nobody_there(block) for blocks in rounds.values() for block in blocks):
+            return False  # the clock waits, and the step is asked again
         for period_s, blocks in rounds.items():
             self._send(period_s, blocks)
         return True
@@ -405,3 +405,8 @@ async def _run(config: EdgeConfig, stop: threading.Event, forget_on: ForgetOn) -
     gc.freeze()  # what is made so far stays for years: no need to look through it again
     await agent.run(ended)
     return agent.statistics
+
+
+def _nobody_there(block: Block) -> bool:
+    """Whether a poll found no connection: somebody who comes back just afterwards has not been asked."""
+    return any(Quality.NOT_CONNECTED in statuses for statuses in block.status)

@@ -52,17 +52,6 @@ class SharedLine:
             self._backoff.succeeded()
         return await self.line.read(unit, request)
 
-    async def reachable(self) -> bool:
-        """Whether the line is open or can be opened now."""
-        async with self.turn:
-            if self.line.is_open:
-                return True
-            try:
-                await self.line.open()
-            except NotConnected:
-                return False
-            return True
-
 
 class PolledInstrument:
     """Reads one instrument.
