@@ -5,8 +5,6 @@ Who may do what to a work order is calibration's table; nothing here goes around
 
 from __future__ import annotations
 
-from datetime import date
-
 from steelyard.api.desk import Desk
 from steelyard.api.errors import Conflict, Forbidden, Invalid
 from steelyard.api.principals import Principal, require_role, require_writer, served
@@ -19,11 +17,12 @@ from steelyard.calibration.verification.work_orders import (
     WorkOrder,
     acknowledge,
     allowed_targets,
+    propose,
     raise_order,
     transition,
 )
 from steelyard.contracts.errors import IdentifierError
-from steelyard.contracts.identifiers import InstrumentId, OrganizationId, parse_organization_id
+from steelyard.contracts.identifiers import OrganizationId, parse_organization_id
 from steelyard.contracts.registry import OrganizationKind
 
 PEOPLES_TRIGGERS = frozenset({Trigger.REQUEST, Trigger.REPAIR, Trigger.COMPLAINT})
@@ -138,34 +137,20 @@ def raise_request(desk: Desk, principal: Principal, name: str, *, trigger: Trigg
         raise Invalid("An order says why it was raised.", field="why", value=why, remedy="Say what is the matter.")
     now_ns, today = desk.clock.now_ns(), desk.today()
     legal = desk.records.registry.legal_status(instrument.id)
-    cause = f"{trigger.value}:{today.isoformat()}"
-    order = WorkOrder(
-        id=_free_id(desk, instrument.id, trigger, today),
+    said, cause = why.strip(), f"{trigger.value}:{today.isoformat()}"
+    order = propose(
+        Evidence(trigger=trigger, at_ns=now_ns, sentence=said, cause=cause),
         instrument=instrument.id,
         organization=instrument.organization,
-        trigger=trigger,
-        cause=cause,
-        state=OrderState.PROPOSED,
         due_date=None,
-        reason=why.strip(),
         mandatory=legal is not None and legal.mandatory,
-        raised_ns=now_ns,
-        updated_ns=now_ns,
-        evidence=(Evidence(trigger=trigger, at_ns=now_ns, sentence=why.strip(), cause=cause),),
+        at_ns=now_ns,
+        today=today,
+        known=desk.records.orders.orders_of(instrument.id),
     )
     change = raise_order(order, who=principal.who, role=principal.role)
     desk.records.orders.add_order(change.order, change.audit)
     return change.order
-
-
-def _free_id(desk: Desk, instrument: InstrumentId, trigger: Trigger, today: date) -> str:
-    """An id like those that the calibration service gives."""
-    name = f"wo-{today:%Y%m%d}-{instrument}-{trigger.value}"
-    taken = {order.id for order in desk.records.orders.orders_of(instrument)}
-    count = 1
-    while (order_id := name if count == 1 else f"{name}-{count}") in taken:
-        count += 1
-    return order_id
 
 
 def _another_institutes(principal: Principal, order: WorkOrder) -> bool:

@@ -138,7 +138,7 @@ def _write_new(records: Records, settings: AlertSettings, now_ns: int) -> int:
 
 def news_of(order: WorkOrder, today: date) -> str:
     """What an order says that is worth a message of its own: how many causes, by when, whether that day has come."""
-    causes = len({order.cause, *(evidence.cause for evidence in order.evidence)} - {""})
+    causes = len(order.causes - {""})
     overdue = order.due_date is not None and today >= order.due_date
     return f"{causes} by {order.due_date or 'no date'}{', overdue' if overdue else ''}"
 

@@ -105,6 +105,11 @@ class VerificationEvent:
     imported_from: str | None = None
 
     @property
+    def limits_named(self) -> tuple[str, ...]:
+        """`limited_to` as a whole and word by word: what may be the name of a class ("2", "class 2")."""
+        return () if self.limited_to is None else (self.limited_to.strip(), *self.limited_to.replace(",", " ").split())
+
+    @property
     def adjusted(self) -> bool:
         """Whether the instrument left with another error than it came with."""
         return any(p.as_found is not None and p.as_left is not None and p.as_left != p.as_found for p in self.points)

@@ -36,8 +36,7 @@ class LawBook:
         kind = self._catalogue.kind(device.kind)
         classes: set[str | None] = {device.accuracy_class}
         for event in events:
-            if event.limited_to is not None:
-                classes |= {event.limited_to.strip(), *event.limited_to.replace(",", " ").split()} & set(kind.classes)
+            classes |= set(event.limits_named) & set(kind.classes)
         problems: dict[str, None] = {}
         *earlier, newest = kind.editions
         editions = [self._rules(device, kind.id, edition, classes, {}) for edition in earlier]

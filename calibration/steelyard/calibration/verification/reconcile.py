@@ -22,6 +22,7 @@ from steelyard.calibration.verification.work_orders import (
     OrderState,
     WorkOrder,
     join,
+    propose,
     raise_order,
     transition,
 )
@@ -100,7 +101,7 @@ def verified_since(dates: DueDates, at_ns: int, case: Case) -> bool:
 def _why_join(order: WorkOrder, finding: Finding) -> str | None:
     """Why a finding adds to an open order; None when the order says it already."""
     cause = finding.evidence.cause
-    if cause not in {order.cause, *(one.cause for one in order.evidence)}:
+    if cause not in order.causes:
         return f"new finding while the order is open: {cause}"
     if finding.evidence.trigger is not Trigger.DRIFT or order.due_date is None:
         return None
@@ -130,31 +131,21 @@ def _settled(case: Case, finding: Finding, organization: OrganizationId, orders:
         order.state in ends
         and order.trigger is trigger
         and order.organization == organization
-        and finding.evidence.cause in {order.cause, *(one.cause for one in order.evidence)}
+        and finding.evidence.cause in order.causes
         for order in orders
     )
 
 
 def _new_order(case: Case, organization: OrganizationId, finding: Finding, orders: Sequence[WorkOrder]) -> OrderChange:
-    evidence = finding.evidence
-    name = f"wo-{case.today:%Y%m%d}-{case.instrument}-{evidence.trigger.value}"
-    taken = {order.id for order in orders}
-    count = 1
-    while (order_id := name if count == 1 else f"{name}-{count}") in taken:
-        count += 1
-    order = WorkOrder(
-        id=order_id,
+    order = propose(
+        finding.evidence,
         instrument=case.instrument,
         organization=organization,
-        trigger=evidence.trigger,
-        cause=evidence.cause,
-        state=OrderState.PROPOSED,
         due_date=finding.due_date,
-        reason=evidence.sentence,
         mandatory=case.mandatory,
-        raised_ns=case.at_ns,
-        updated_ns=case.at_ns,
-        evidence=(evidence,),
+        at_ns=case.at_ns,
+        today=case.today,
+        known=orders,
     )
     return raise_order(order, who=SERVICE, role=Role.SYSTEM)
 

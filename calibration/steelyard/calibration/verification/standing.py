@@ -157,8 +157,8 @@ class _Reading:
             self.accuracy_class = self.class_in_dispute  # what was decided about the class is in dispute too
         elif event.kind in STARTS_A_PERIOD:
             self.class_in_dispute = self.accuracy_class
-        if event.decision is Decision.LIMITED and event.limited_to is not None:
-            self.accuracy_class = _class_left(self.law, event.limited_to, self.accuracy_class)
+        if event.decision is Decision.LIMITED:
+            self.accuracy_class = _class_named(self.law, event) or self.accuracy_class
         wrong = implausible(event, self.law, self.accuracy_class, others)
         self.unmeant += wrong
         points = [point for point in (_meant(point, wrong) for point in event.points) if point is not None]
@@ -228,7 +228,7 @@ class _Reading:
             return
         decides = self._speaks(event)
         # Limited to a part of its range: which one the limits do not tell.
-        partly = decision is Decision.LIMITED and not self._names_a_class(event)
+        partly = decision is Decision.LIMITED and _class_named(self.law, event) is None
         contradicted = worst.left is not None and worst.left.beyond and not partly
         if decides and decision in CONFORMS | {Decision.NONE} and contradicted and worst.left is not None:
             kind = FactKind.FAILED_CHECK if decision is Decision.NONE else FactKind.PASSED_OUTSIDE
@@ -253,9 +253,6 @@ class _Reading:
             failed = self.facts.get(FactKind.FAILED_CHECK)
             if failed is None or _looks_there(points, failed) or put_right:
                 self._clear()
-
-    def _names_a_class(self, event: VerificationEvent) -> bool:
-        return event.limited_to is not None and _class_named(self.law, event.limited_to) is not None
 
     def _sample(self, event: VerificationEvent, worst: _Worst) -> None:
         """Whether it was verified again or checked, and failed then: what a lot is judged by."""
@@ -375,14 +372,10 @@ def _farthest(values: Sequence[_Value]) -> _Value | None:
     return max(values, key=lambda one: (one.beyond, abs(one.ratio)), default=None)
 
 
-def _class_named(law: Law, limited_to: str) -> str | None:
-    """The class that a limited decision names: "2", "class 2"; None where it limits the range or the use."""
+def _class_named(law: Law, event: VerificationEvent) -> str | None:
+    """The class that a limited decision names; None where it limits the range or the use."""
     known = {name for rules in law.editions for name in rules.mpe if name is not None}
-    return next((word for word in (limited_to.strip(), *limited_to.replace(",", " ").split()) if word in known), None)
-
-
-def _class_left(law: Law, limited_to: str, current: str | None) -> str | None:
-    return _class_named(law, limited_to) or current
+    return next((word for word in event.limits_named if word in known), None)
 
 
 def _seal_fact(events: Sequence[VerificationEvent], *, mandatory: bool) -> Fact | None:

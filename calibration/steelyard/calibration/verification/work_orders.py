@@ -7,6 +7,7 @@ calibration the checker is another person than the verifier (ISO/IEC 17025:2017,
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -169,6 +170,11 @@ class WorkOrder:
     revision: int = 1
 
     @property
+    def causes(self) -> frozenset[str]:
+        """What set it off, and what has joined since."""
+        return frozenset({self.cause, *(one.cause for one in self.evidence)})
+
+    @property
     def open(self) -> bool:
         """Whether anything can still happen to it."""
         return self.state not in TERMINAL
@@ -270,6 +276,39 @@ def join(order: WorkOrder, evidence: Evidence, *, due_date: date | None, who: st
         order, "join_evidence", order.reason, evidence.sentence, who=who, role=Role.SYSTEM, why=why, at_ns=at_ns
     )
     return OrderChange(order=joined, audit=audit)
+
+
+def propose(
+    evidence: Evidence,
+    *,
+    instrument: InstrumentId,
+    organization: OrganizationId,
+    due_date: date | None,
+    mandatory: bool,
+    at_ns: int,
+    today: date,
+    known: Iterable[WorkOrder],
+) -> WorkOrder:
+    """A new order for `evidence`, with an id that none of the instrument's `known` orders has."""
+    name = f"wo-{today:%Y%m%d}-{instrument}-{evidence.trigger.value}"
+    taken = {order.id for order in known}
+    count = 1
+    while (order_id := name if count == 1 else f"{name}-{count}") in taken:
+        count += 1
+    return WorkOrder(
+        id=order_id,
+        instrument=instrument,
+        organization=organization,
+        trigger=evidence.trigger,
+        cause=evidence.cause,
+        state=_S.PROPOSED,
+        due_date=due_date,
+        reason=evidence.sentence,
+        mandatory=mandatory,
+        raised_ns=at_ns,
+        updated_ns=at_ns,
+        evidence=(evidence,),
+    )
 
 
 def raise_order(order: WorkOrder, *, who: str, role: Role) -> OrderChange:
